@@ -1,0 +1,1 @@
+"""Contenders and feeder of the AMI measure."""

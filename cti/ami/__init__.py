@@ -1,0 +1,1 @@
+"""Asterisk Manager Interface: wire, client, facts and the tracker that turns facts into call events."""

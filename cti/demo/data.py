@@ -1,0 +1,36 @@
+"""The demo's store: synthetic customers, and people who can sign in."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from cti.config import Settings
+from cti.schemes import load_scheme
+from cti.store.db import Database
+from cti.store.migrations import upgrade
+from cti.store.synthetic import DEMO_USERS, Filled, add_demo_users, fill
+
+PASSWORD = "laidian-demo"  # noqa: S105 - the demo listens on loopback only, and says this word to everybody
+
+
+def prepare_store(settings: Settings, seed: int) -> Filled:
+    """Create or upgrade the store and fill it; a store of an earlier run keeps what happened there."""
+    database = Database(settings.store.url)
+    try:
+        upgrade(database)
+        now = datetime.now(UTC)
+        with database.begin() as conn:
+            filled = fill(conn, now=now, scheme=load_scheme(settings.tiers.scheme), seed=seed)
+            add_demo_users(conn, {u.username: PASSWORD for u in DEMO_USERS}, now=now)
+    finally:
+        database.close()
+    return filled
+
+
+def sign_ins() -> list[tuple[str, str, str]]:
+    """Who may sign in, as (name, user name, password); the first agent stands for all."""
+    return [
+        (user.name, user.username, PASSWORD)
+        for user in DEMO_USERS
+        if user.agent in ("", DEMO_USERS[0].agent, DEMO_USERS[1].agent)
+    ]

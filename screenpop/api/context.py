@@ -1,0 +1,44 @@
+"""What the handlers work with, built once by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from cti.config import Settings
+from cti.domain.phone import Plan
+from cti.store.db import Database
+from screenpop.auth import Gate, Principal
+from screenpop.finder import StoreFinder
+from screenpop.ledger import LedgerWriter
+from screenpop.recordings import Recordings
+from screenpop.service import Service
+
+
+@dataclass(frozen=True, slots=True)
+class TierLabel:
+    id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts of a running service."""
+
+    settings: Settings
+    db: Database
+    gate: Gate
+    service: Service
+    finder: StoreFinder
+    ledger: LedgerWriter
+    plan: Plan
+    now: Callable[[], datetime]
+    scheme: str = ""
+    tiers: tuple[TierLabel, ...] = ()
+    expects_pbx: bool = field(default=True)  # readiness needs at least one node
+    recordings: Recordings | None = None
+
+    def masked(self, who: Principal) -> bool:
+        """Whether numbers are hidden from this person."""
+        return not set(self.settings.web.unmasked_roles).intersection(who.roles)

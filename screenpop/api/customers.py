@@ -1,0 +1,297 @@
+"""Customers, their time line, waybills and complaints; showing a whole number, which is logged."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, RowMapping
+
+from cti.domain.complaint import CATEGORIES
+from cti.domain.customer import Outcome
+from cti.domain.phone import parse
+from cti.domain.waybill import clean_number
+from cti.store import repos
+from cti.store.repos.build import waybill_from
+from cti.store.tables import numbers, waybill_events, waybills
+from screenpop import card
+from screenpop.api import models as m
+from screenpop.api.pops import own_pop
+from screenpop.api.route import ApiCall, ApiError, Route
+
+_KINDS: dict[str, Any] = {"complaint": "complaint", "waybill": "waybill"}
+_CHANNELS: dict[str, Any] = {"ivr": "ivr", "visit": "visit", "survey": "visit"}
+
+
+async def search(call: ApiCall) -> m.SearchOut:
+    query, hide = call.query(m.SearchQuery), _hide(call)
+    plan = call.ctx.plan
+    hits = await call.ctx.db.run(lambda c: repos.search(c, query.q, plan=plan, limit=query.limit))
+    items = [
+        m.SearchItem(
+            kind="customer" if hit.customer is not None else "waybill",
+            customer=card.customer_part(hit.customer, hide) if hit.customer is not None else None,
+            waybill=card.waybill_part(hit.waybill, hide) if hit.waybill is not None else None,
+            matched=hit.why,
+        )
+        for hit in hits
+    ]
+    return m.SearchOut(items=tuple(items))
+
+
+async def get_customer(call: ApiCall) -> m.CustomerOut:
+    customer_id = call.path["customer_id"]
+    now, masked, hide = call.ctx.now(), call.masked, _hide(call)
+
+    def read(conn: Connection) -> tuple[Any, list[RowMapping]]:
+        mine = (
+            sa.select(numbers).where(numbers.c.customer_id == customer_id).order_by(numbers.c.id).limit(100)
+        )
+        return repos.find_by_id(conn, customer_id, now=now), list(conn.execute(mine).mappings())
+
+    found, rows = await call.ctx.db.run(read)
+    if found.outcome is not Outcome.ONE or found.customer is None:
+        raise ApiError(404, "no_such_customer", "没有找到这位客户，可能已被删除。")
+    shown = []
+    for row in rows:
+        number = parse(row["display"], call.ctx.plan)
+        text = number.masked if masked else number.display
+        shown.append(m.NumberOut(number_id=row["id"], display=text, label=row["label"], key_masked=masked))
+    return m.CustomerOut(
+        customer=card.customer_part(found.customer, hide),
+        numbers=tuple(shown),
+        history=card.history_part(found, hide),
+    )
+
+
+async def timeline(call: ApiCall) -> m.TimelineOut:
+    query, hide, customer_id = call.query(m.PageQuery), _hide(call), call.path["customer_id"]
+    items = await call.ctx.db.run(
+        lambda c: repos.timeline(c, customer_id, limit=query.limit, before=query.before)
+    )
+    return m.TimelineOut(
+        items=tuple(
+            m.TimelineEntry(
+                at=i.at, kind=_kind(i), title=hide(i.title), text=hide(i.detail), agent=i.who, ref=i.ref
+            )
+            for i in items
+        )
+    )
+
+
+async def get_waybill(call: ApiCall) -> m.WaybillOut:
+    number, hide = clean_number(call.path["number"]), _hide(call)
+    if number is None:
+        raise ApiError(404, "no_such_waybill", "这不是运单号，请检查后再查。")
+
+    def read(conn: Connection) -> tuple[RowMapping | None, list[RowMapping]]:
+        row = conn.execute(sa.select(waybills).where(waybills.c.number == number)).mappings().first()
+        if row is None:
+            return None, []
+        mine = sa.select(waybill_events).where(waybill_events.c.waybill_id == row["id"])
+        steps = conn.execute(mine.order_by(waybill_events.c.at.desc()).limit(200))
+        return row, list(steps.mappings())
+
+    row, steps = await call.ctx.db.run(read)
+    if row is None:
+        raise ApiError(404, "no_such_waybill", "没有找到这个运单号，请与客户核对。")
+    part = card.waybill_part(waybill_from(dict(row)), hide)
+    events = tuple(
+        m.WaybillEvent(at=s["at"], state=s["state"], place=s["place"], text=hide(s["text"])) for s in steps
+    )
+    return m.WaybillOut(waybill=m.WaybillDetail(**dict(part), sender=hide(row["sender_name"]), events=events))
+
+
+async def reveal(call: ApiCall) -> m.RevealOut:
+    """Whoever may: agents the caller of an own pop and the numbers of that caller's record."""
+    body, who = call.body(m.RevealIn), call.who
+    free = who.has("supervisor")
+    if body.what == "pop":
+        number, subject = await _number_of_pop(call, str(body.id), free)
+    else:
+        number, subject = await _number_of_record(call, body, free)
+    at, remote = call.ctx.now(), call.remote
+    detail = {"masked": parse(number, call.ctx.plan).masked, "pop": body.pop_id}
+    # written before it is shown: a number that is not logged is not shown
+    await call.ctx.db.write(
+        lambda c: repos.add_audit(
+            c, at=at, who=who.username, action="reveal", subject=subject, detail=detail, remote=remote
+        )
+    )
+    return m.RevealOut(number=parse(number, call.ctx.plan).national)
+
+
+async def _number_of_pop(call: ApiCall, pop_id: str, free: bool) -> tuple[str, str]:
+    if free:
+        row = await call.ctx.db.run(lambda c: repos.pop(c, pop_id))
+        if row is not None:
+            return str(row["snapshot"]["call"]["number"]), f"pop:{pop_id}"
+    _, of_call, _ = await own_pop(call, pop_id)
+    return of_call.number, f"pop:{pop_id}"
+
+
+async def _number_of_record(call: ApiCall, body: m.RevealIn, free: bool) -> tuple[str, str]:
+    text = str(body.id)
+    if not (text.isascii() and text.isdigit() and len(text) < 16):
+        raise ApiError(404, "no_such_number", "没有找到这个号码。")
+    query = sa.select(numbers).where(numbers.c.id == int(text))
+    row = await call.ctx.db.run(lambda c: c.execute(query).mappings().first())
+    if row is None:
+        raise ApiError(404, "no_such_number", "没有找到这个号码。")
+    if not free and row["customer_id"] not in await _customers_in_hand(call, body.pop_id):
+        raise ApiError(403, "not_your_call", "只能查看正在服务的客户的号码。")
+    return str(row["display"]), f"number:{row['id']}"
+
+
+async def _customers_in_hand(call: ApiCall, pop_id: str) -> set[int]:
+    """Customers of this agent's own pops."""
+    if pop_id:
+        _, of_call, _ = await own_pop(call, pop_id)
+        calls = [of_call]
+    else:
+        calls = [c for _, c in call.ctx.service.book.live(call.who.agent)]
+    found = [c.lookup.customer for c in calls if c.lookup is not None]
+    return {customer.id for customer in found if customer is not None}
+
+
+async def add_complaint(call: ApiCall) -> m.ComplaintMade:
+    body, who, at = call.body(m.ComplaintIn), call.who, call.ctx.now()
+    if body.category not in CATEGORIES:
+        raise ApiError(400, "unknown_category", "没有这个投诉类别，请从列表中选择。")
+    columns: dict[str, Any] = {"source": "agent", "channel": "call", "waybill": body.waybill}
+    if body.customer_id is not None:
+        columns["customer_id"] = body.customer_id
+    if body.pop_id:
+        pop, of_call, _ = await own_pop(call, body.pop_id)
+        number = parse(of_call.number, call.ctx.plan)
+        customer = of_call.lookup.customer if of_call.lookup is not None else None
+        columns |= {
+            "node": pop.key.node,
+            "linkedid": pop.key.linkedid,
+            "number_key": number.key or "",
+            "number_display": number.display,
+            "caller_name": of_call.name,
+        }
+        if customer is not None:
+            columns.setdefault("customer_id", customer.id)
+
+    def write(conn: Connection) -> int:
+        known = columns.get("customer_id")
+        if known is not None and repos.customer(conn, known, now=at) is None:
+            raise ApiError(404, "no_such_customer", "没有找到这位客户，可能已被删除。")
+        return repos.add_complaint(
+            conn, category=body.category, summary=body.text, opened_at=at, opened_by=who.username, **columns
+        )
+
+    return m.ComplaintMade(id=await call.ctx.db.write(write))
+
+
+async def get_complaint(call: ApiCall) -> m.ComplaintOut:
+    complaint_id, hide = call.path["complaint_id"], _hide(call)
+
+    def read(conn: Connection) -> tuple[RowMapping | None, list[RowMapping]]:
+        return repos.complaint(conn, complaint_id), list(repos.complaint_history(conn, complaint_id))
+
+    row, steps = await call.ctx.db.run(read)
+    if row is None:
+        raise ApiError(404, "no_such_complaint", "没有找到这条投诉。")
+    return m.ComplaintOut(
+        id=row["id"],
+        opened_at=row["opened_at"],
+        category=row["category"],
+        state=row["state"],
+        waybill=row["waybill"],
+        due_at=row["due_at"],
+        summary=hide(row["summary"]),
+        code=row["code"],
+        customer_id=row["customer_id"],
+        text=hide(row["detail"] or row["summary"]),
+        opened_by=row["opened_by"],
+        steps=tuple(
+            m.ComplaintStep(
+                at=s["at"],
+                who=s["who"],
+                action=s["action"],
+                from_state=s["from_state"],
+                to_state=s["to_state"],
+                note=hide(s["note"]),
+            )
+            for s in steps
+        ),
+    )
+
+
+def _hide(call: ApiCall) -> Any:
+    return card.mask_text if call.masked else str
+
+
+def _kind(item: repos.TimelineItem) -> Any:
+    if item.kind == "contact":
+        return _CHANNELS.get(item.detail.partition(" ")[0], "call")
+    return _KINDS.get(item.kind, "note")
+
+
+_CUSTOMER = {"customer_id": int}
+ROUTES = (
+    Route(
+        "GET", "/search", search, m.SearchOut, "按号码、姓名、运单号查找", "customers", query=m.SearchQuery
+    ),
+    Route(
+        "GET",
+        "/customers/{customer_id}",
+        get_customer,
+        m.CustomerOut,
+        "客户详情",
+        "customers",
+        params=_CUSTOMER,
+    ),
+    Route(
+        "GET",
+        "/customers/{customer_id}/timeline",
+        timeline,
+        m.TimelineOut,
+        "客户时间线，新的在前",
+        "customers",
+        params=_CUSTOMER,
+        query=m.PageQuery,
+    ),
+    Route(
+        "GET",
+        "/waybills/{number}",
+        get_waybill,
+        m.WaybillOut,
+        "运单与轨迹",
+        "customers",
+        params={"number": str},
+    ),
+    Route(
+        "POST",
+        "/reveal",
+        reveal,
+        m.RevealOut,
+        "显示完整号码（记入审计）",
+        "customers",
+        body=m.RevealIn,
+        errors=(403, 404),
+    ),
+    Route(
+        "POST",
+        "/complaints",
+        add_complaint,
+        m.ComplaintMade,
+        "登记投诉",
+        "customers",
+        body=m.ComplaintIn,
+        status=201,
+        errors=(404,),
+    ),
+    Route(
+        "GET",
+        "/complaints/{complaint_id}",
+        get_complaint,
+        m.ComplaintOut,
+        "投诉详情与处理经过",
+        "customers",
+        params={"complaint_id": int},
+    ),
+)

@@ -1,0 +1,129 @@
+"""From a Route to an aiohttp handler: authentication, roles, validation, every error in one shape."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from cti.errors import DeadlineExceeded, StateError, TransportError, Unavailable, UsageError
+from cti.obs import get_logger
+from screenpop.api.context import Context
+from screenpop.api.route import ApiCall, ApiError, ErrorAnswer, ErrorBody, Route
+
+_log = get_logger("api")
+MAX_BODY = 1024 * 1024  # of any request; most routes take less (Route.max_body)
+MAX_PART = 64
+
+AioHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def error_response(error: ApiError) -> web.Response:
+    """The one shape of everything that went wrong."""
+    body = ErrorAnswer(error=ErrorBody(code=error.code, message=error.message))
+    return web.Response(
+        status=error.status,
+        text=body.model_dump_json(),
+        content_type="application/json",
+        headers={**error.headers, "Cache-Control": "no-store"},
+    )
+
+
+def as_api_error(error: Exception) -> ApiError:
+    """What went wrong, in words for the person in front of the page."""
+    match error:
+        case ApiError():
+            return error
+        case ValidationError():
+            names = "、".join(".".join(str(p) for p in f["loc"]) or "内容" for f in error.errors()[:5])
+            return ApiError(422, "invalid", f"请求内容不正确，请检查：{names}。")
+        case UsageError():
+            return ApiError(400, "usage", "请求不合规则，请检查填写的内容。")
+        case StateError():
+            return ApiError(409, "conflict", "现在不能这样做，请刷新后再试。")
+        case DeadlineExceeded():
+            return ApiError(503, "store_late", "数据库响应太慢，请稍后再试。")
+        case Unavailable() | TransportError():
+            return ApiError(503, "unavailable", "服务暂时不可用，请稍后再试。")
+        case _:
+            return ApiError(500, "internal", "服务内部出错，已记录；请稍后再试或联系管理员。")
+
+
+def bearer(request: web.Request) -> str:
+    """The token of the Authorization header, or ""."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def handler(ctx: Context, route: Route) -> AioHandler:
+    """The aiohttp handler of a route."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        try:
+            call = await _call(ctx, route, request)
+            answer = await route.handler(call)
+        except web.HTTPException:
+            raise
+        except Exception as e:  # noqa: BLE001 - the border: every fault becomes an answer
+            error = as_api_error(e)
+            if error.status >= 500:
+                _log.error(
+                    "request failed", route=route.path, code=error.code, why=f"{type(e).__name__}: {e}"
+                )
+            return error_response(error)
+        if isinstance(answer, web.StreamResponse):
+            answer.headers.setdefault("Cache-Control", "no-store")
+            return answer
+        return web.Response(
+            status=route.status,
+            text=answer.model_dump_json(by_alias=True),
+            content_type="application/json",
+            headers={"Cache-Control": "no-store"},
+        )
+
+    return handle
+
+
+async def _call(ctx: Context, route: Route, request: web.Request) -> ApiCall:
+    token, principal = "", None
+    if not route.public:
+        token = bearer(request)
+        if not token or len(token) > 512:
+            raise ApiError(401, "not_signed_in", "请先登录。")
+        principal = await ctx.gate.who(token)
+        if principal is None:
+            raise ApiError(401, "token_expired", "登录已过期，请重新登录。")
+        if route.roles and not principal.has(*route.roles):
+            raise ApiError(403, "no_permission", "您没有查看此内容的权限；如有需要请联系管理员。")
+    query: BaseModel | None = None
+    if route.query is not None:
+        query = route.query.model_validate(dict(request.query))
+    body: BaseModel | None = None
+    if route.body is not None:
+        try:
+            raw = await request.read()
+            if len(raw) > route.max_body:
+                raise web.HTTPRequestEntityTooLarge(max_size=route.max_body, actual_size=len(raw))
+        except web.HTTPRequestEntityTooLarge:
+            raise ApiError(413, "too_large", "内容太长，请缩短后再试。") from None
+        body = route.body.model_validate_json(raw)
+    path: dict[str, str | int] = {}
+    for name, text in request.match_info.items():
+        if len(text) > MAX_PART:
+            raise ApiError(404, "not_found", "没有找到。")
+        path[name] = text
+        if route.params.get(name) is int:
+            if not (text.isascii() and text.isdigit() and len(text) < 16):
+                raise ApiError(404, "not_found", "没有找到。")
+            path[name] = int(text)
+    return ApiCall(
+        ctx,
+        remote=request.remote or "",
+        user_agent=request.headers.get("User-Agent", ""),
+        path=path,
+        token=token,
+        principal=principal,
+        _body=body,
+        _query=query,
+    )

@@ -1,0 +1,108 @@
+"""Journal records as SQL: runs in a thread of the store, in one transaction a batch.
+
+The statements are the same every time, so that they are compiled once and a batch is two round trips:
+computing here would hold up the event loop that shares the interpreter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine import Connection
+
+from cti.store.repos import ledger, recordings
+from cti.store.repos.common import insert_or_skip
+from cti.store.tables import contacts, customers, pops
+
+_KEY = ("id", "node", "linkedid", "agent", "pbx_at")
+_STEPS = tuple(c.name for c in pops.c if c.name not in _KEY)
+_TIMES = frozenset(c.name for t in (pops, contacts) for c in t.c if c.name.endswith("_at") or c.name == "at")
+# a JSON column would take None for the JSON value null, not for "no change"
+_JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+
+def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
+    """Write records to the store, in order; doing it twice changes nothing."""
+    steps: dict[str, dict[str, Any]] = {}
+    for record in batch:
+        if record["op"] == "pop":
+            steps.setdefault(record["id"], {}).update(record["set"])
+    if steps:
+        _pops(conn, steps)
+    for record in batch:
+        match record["op"]:
+            case "pop":
+                pass
+            case "contact":
+                _contact(conn, record["set"])
+            case "gap":
+                since = datetime.fromisoformat(record["since"])
+                ledger.open_gap(conn, record["node"], since, record["reason"])
+                if record["until"]:
+                    ledger.close_gap(conn, record["node"], datetime.fromisoformat(record["until"]))
+            case "recording":
+                recordings.apply_step(conn, record)
+            case other:
+                raise LookupError(f"no such record: {other}")
+
+
+def _pops(conn: Connection, steps: dict[str, dict[str, Any]]) -> None:
+    typed = {id: _typed(columns) for id, columns in steps.items()}
+    known = _known(conn, {t.get("customer_id") for t in typed.values()})
+    empty = dict.fromkeys(_STEPS)
+    updates = []
+    for id, columns in typed.items():
+        if columns.get("customer_id") not in known:
+            columns.pop("customer_id", None)  # deleted meanwhile
+        updates.append({"b_id": id, **{f"b_{n}": v for n, v in ({**empty, **_steps(columns)}).items()}})
+    insert_or_skip(conn, pops, [{"id": id, **{k: t[k] for k in _KEY[1:]}} for id, t in typed.items()], ["id"])
+    conn.execute(_update(), updates)
+
+
+@cache
+def _update() -> sa.Update:
+    """Sets what is given, leaves what is None as it is."""
+
+    def given(column: sa.Column[Any]) -> Any:
+        kind = _JSON if column.name == "snapshot" else column.type
+        return sa.func.coalesce(sa.bindparam(f"b_{column.name}", type_=kind), column)
+
+    values = {name: given(pops.c[name]) for name in _STEPS}
+    return sa.update(pops).where(pops.c.id == sa.bindparam("b_id")).values(values)
+
+
+def _steps(columns: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in columns.items() if k in _STEPS}
+
+
+def _contact(conn: Connection, columns: dict[str, Any]) -> None:
+    """One contact a pop, however often it is told."""
+    values = _typed(columns)
+    customer = values.get("customer_id")
+    if customer not in _known(conn, {customer}):
+        values["customer_id"] = None
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    told = {k: v for k, v in values.items() if k != "pop_id"}
+    insert = dialect.insert(contacts).values(**values)
+    one = {"index_elements": [contacts.c.pop_id], "index_where": sa.text("pop_id <> ''")}
+    conn.execute(insert.on_conflict_do_update(**one, set_=told))
+
+
+def _known(conn: Connection, ids: set[Any]) -> set[int]:
+    """Which of these customers there are."""
+    wanted = [i for i in ids if i is not None]
+    if not wanted:
+        return set()
+    return set(conn.execute(sa.select(customers.c.id).where(customers.c.id.in_(wanted))).scalars())
+
+
+def _typed(columns: dict[str, Any]) -> dict[str, Any]:
+    return {
+        k: datetime.fromisoformat(v) if k in _TIMES and isinstance(v, str) else v for k, v in columns.items()
+    }

@@ -1,0 +1,274 @@
+"""Puts a service together from its parts: store, journal, look-ups, PBX, web server; and takes it apart.
+
+The one place that knows all of them. Opening order is the order of need: what was recorded comes first,
+then what is open is given back, then the PBX is asked, last the door is opened for pages.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+
+from cti.ami.fleet import Fleet
+from cti.config import Settings
+from cti.domain.call import CallEvent
+from cti.domain.phone import Plan, parse
+from cti.errors import DeadlineExceeded, Refused, Unavailable
+from cti.obs import get_logger
+from cti.places import place_of
+from cti.schemes import load_scheme
+from cti.store import migrations, repos
+from cti.store.db import Database
+from cti.store.repos.recordings import open_recordings
+from screenpop import rows, wire
+from screenpop.api.app import DIST, make_app
+from screenpop.api.context import Context, TierLabel
+from screenpop.auth import Gate
+from screenpop.card import Style
+from screenpop.finder import StoreFinder
+from screenpop.httplog import QuietLog
+from screenpop.journal import Journal
+from screenpop.ledger import LedgerWriter
+from screenpop.pop import Call, Pop
+from screenpop.recorder import Recorder
+from screenpop.recordings import Recordings
+from screenpop.service import Event, Service, utc_now
+
+_log = get_logger("root")
+RESTORE_S = 10.0
+DRAIN_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A service that runs: where its door is, and its parts for tests and health checks."""
+
+    ctx: Context
+    host: str
+    port: int
+    fleet: Fleet | None
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+
+def plan_of(settings: Settings) -> Plan:
+    """The numbering plan of the settings."""
+    return Plan(settings.phone.home_area, re.compile(settings.phone.internal))
+
+
+def interfaces_of(settings: Settings) -> Mapping[str, tuple[str, ...]]:
+    """Agent → the interfaces that queues may know the agent by."""
+    table: dict[str, list[str]] = {}
+    for interface, agent in settings.roster().interfaces.items():
+        table.setdefault(agent, []).append(interface)
+    return {agent: tuple(found) for agent, found in table.items()}
+
+
+@contextlib.asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    web_server: bool = True,
+    pbx: bool = True,
+    dist: Path = DIST,
+) -> AsyncIterator[Running]:
+    """The whole service, for as long as the block runs. Ends by itself in at most some seconds."""
+    async with contextlib.AsyncExitStack() as stack:
+        plan = plan_of(settings)
+        scheme = load_scheme(settings.tiers.scheme, settings.tiers.files)
+        db = Database(settings.store.url, threads=settings.store.threads)
+        stack.callback(db.close)
+        journal = Journal(settings.pop.journal)
+        stack.callback(journal.close)
+        ledger = LedgerWriter(db, journal)
+        stack.push_async_callback(ledger.stop, DRAIN_S)
+        await asyncio.to_thread(_prepare, db)
+        ledger.start()
+        gate = Gate(db, session_hours=settings.web.session_hours)
+        stack.callback(gate.close)
+        finder = StoreFinder(db, plan, utc_now)
+        recorder = Recorder(ledger, plan)
+        nodes = _Nodes(interfaces_of(settings))
+        service = Service(settings, finder, recorder, _style(settings, plan), plan, nodes.pause)
+        stack.push_async_callback(service.stop)
+        if not await ledger.settled(RESTORE_S):
+            _log.warning("the store has not taken the journal yet", pending_bytes=ledger.pending)
+        service.restore(await _open_pops(db))
+        await _warm(finder, settings.store.threads)
+        service.start()
+        recordings = Recordings(settings, ledger, plan, nodes.mute)
+        recordings.restore(await _open_recordings(db))
+        ctx = Context(
+            settings,
+            db,
+            gate,
+            service,
+            finder,
+            ledger,
+            plan,
+            utc_now,
+            scheme=scheme.name,
+            tiers=tuple(TierLabel(t.id, t.label) for t in scheme.tiers),
+            expects_pbx=pbx and bool(settings.ami),
+            recordings=recordings,
+        )
+        _gauges(ctx)
+        if pbx and settings.ami:
+
+            def hear(event: Event) -> None:
+                if isinstance(event, CallEvent):
+                    recordings.hear(event)
+                service.hear(event)
+
+            fleet = Fleet(
+                settings.ami, settings.roster(), hear, on_resynced=service.resynced, beside=recordings
+            )
+            nodes.fleet = fleet
+            stack.push_async_callback(fleet.stop)
+            fleet.start()
+        host, port = settings.web.host, settings.web.port
+        if web_server:
+            quiet = QuietLog()
+            runner = web.AppRunner(
+                make_app(ctx, dist),
+                access_log=None,
+                handle_signals=False,
+                logger=quiet,
+                shutdown_timeout=DRAIN_S,
+            )
+            await runner.setup()
+            stack.push_async_callback(_close_door, service, runner)
+            site = web.TCPSite(runner, host, port, backlog=1024, reuse_address=True)
+            try:
+                await site.start()
+            except OSError as e:
+                raise Unavailable(f"cannot listen on {host}:{port}: {e.strerror}") from e
+            _log.info("ready", host=host, port=port)
+        yield Running(ctx, host, port, nodes.fleet)
+        _log.info("stopping")
+
+
+class _Nodes:
+    """Pauses an agent on every node; the fleet comes later than the service that needs this."""
+
+    def __init__(self, interfaces: Mapping[str, tuple[str, ...]]) -> None:
+        self._interfaces = interfaces
+        self.fleet: Fleet | None = None
+
+    async def pause(self, agent: str, paused: bool, reason: str) -> None:
+        """QueuePause for all interfaces of the agent.
+
+        An interface that is in no queue is refused, which is right as long as one of them is taken.
+        Raises Unavailable when no node is connected, Refused when no interface was taken.
+        """
+        fleet = self.fleet
+        ready = [c for c in fleet.clients.values() if c.ready] if fleet is not None else []
+        if not ready:
+            raise Unavailable("no Asterisk node is connected")
+        work = [c.queue_pause(i, paused, reason) for c in ready for i in self._interfaces.get(agent, ())]
+        results = await asyncio.gather(*work, return_exceptions=True)
+        faults = [r for r in results if isinstance(r, BaseException)]
+        for fault in faults:
+            if not isinstance(fault, Refused):
+                raise fault
+        if faults and len(faults) == len(results):
+            raise faults[0]
+
+    async def mute(self, node: str, channel: str, paused: bool) -> None:
+        """Write silence into the recording of a channel, or sound again.
+
+        Raises Unavailable when the node is not connected, Refused when it does not record the channel.
+        """
+        client = self.fleet.clients.get(node) if self.fleet is not None else None
+        if client is None or not client.ready:
+            raise Unavailable(f"Asterisk node {node} is not connected")
+        action = {"Action": "MixMonitorMute", "Channel": channel, "Direction": "both"}
+        await client.send({**action, "State": "1" if paused else "0"})
+
+
+async def _close_door(service: Service, runner: web.AppRunner) -> None:
+    """Pages first, so that they hear why; then the server."""
+    service.hub.dismiss_all(wire.GOING_AWAY)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DRAIN_S):
+            while len(service.hub):  # noqa: ASYNC110 - sessions leave one by one
+                await asyncio.sleep(0.02)
+    await runner.cleanup()
+
+
+async def _open_pops(db: Database) -> list[tuple[Pop, Call, wire.Draft]]:
+    """What the ledger says is open; nothing when the store is away (the PBX tells the rest)."""
+    try:
+        found = await db.run(repos.open_pops, deadline=RESTORE_S)
+    except (Unavailable, DeadlineExceeded) as e:
+        _log.error("open pops cannot be read", why=str(e))
+        return []
+    pops = []
+    for row in found:
+        try:
+            pop, call = rows.pop_from(dict(row))
+        except (LookupError, TypeError, ValueError) as e:
+            _log.error("a row of the ledger is not understood", pop=row["id"], why=type(e).__name__)
+            continue
+        pops.append((pop, call, wire.Draft(note=row["note"], disposition=row["disposition"])))
+    return pops
+
+
+async def _open_recordings(db: Database) -> Sequence[Mapping[Any, Any]]:
+    """Recordings that went on when the service ended."""
+    try:
+        return await db.run(open_recordings, deadline=RESTORE_S)
+    except (Unavailable, DeadlineExceeded) as e:
+        _log.error("open recordings cannot be read", why=str(e))
+        return []
+
+
+def _style(settings: Settings, plan: Plan) -> Style:
+    return Style(
+        greeting=settings.pop.greeting,
+        greeting_unknown=settings.pop.greeting_unknown,
+        company=settings.company,
+        queue_labels={q.name: q.label for q in settings.queues},
+        plan=plan,
+        place=place_of,
+    )
+
+
+def _prepare(db: Database) -> None:
+    """Bring the store's tables up to date, and load what the first call would otherwise wait for."""
+    try:
+        before, after = migrations.upgrade(db)
+        if before != after:
+            _log.info("store upgraded", before=before, after=after)
+    except (Unavailable, DeadlineExceeded) as e:
+        # calls come in all the same: they are shown without a look-up until the store is back
+        _log.error("the store is away", why=str(e))
+    place_of(parse("13800138000"))
+
+
+async def _warm(finder: StoreFinder, connections: int) -> None:
+    """Open every connection and prepare the statements of the look-up before the first call needs them."""
+    work = (finder.by_number("13800138000") for _ in range(connections))
+    await asyncio.gather(*work, return_exceptions=True)
+
+
+def _gauges(ctx: Context) -> None:
+    gauge = ctx.service.metrics.gauge
+    gauge("pages", "Connected pages", lambda: len(ctx.service.hub))
+    gauge("agents_with_page", "Agents with a page open", ctx.service.hub.agents)
+    gauge("pages_too_slow", "Pages closed because they did not read", lambda: ctx.service.hub.slow)
+    gauge("pops", "Live pops", lambda: len(ctx.service.book))
+    gauge("pbx_up", "Whether any Asterisk node is heard", lambda: float(ctx.service.floor.pbx))
+    gauge("journal_pending_bytes", "Recorded, not yet in the store", lambda: ctx.ledger.pending)
+    gauge("records_lost", "Records that the journal did not take", lambda: ctx.service.recorder.lost)
+    gauge("lookups_late", "Look-ups after their deadline", lambda: ctx.service.lookups.slow)
+    gauge("lookups_failed", "Questions that the store did not answer", lambda: ctx.service.lookups.failed)

@@ -1,0 +1,57 @@
+/**
+ * The desks of the house, one row each: a new desk is a row here and a view.
+ * `roles` empty means everybody who is signed in.
+ */
+import type { Component } from 'vue'
+import type { Role } from '@/api/types'
+
+export interface Desk {
+  name: string
+  path: string
+  /** Key of its title in the texts. */
+  title: string
+  roles: Role[]
+  view: () => Promise<Component>
+}
+
+export const DESKS: readonly Desk[] = [
+  {
+    name: 'desk',
+    path: '/',
+    title: 'nav.desk',
+    roles: ['agent'],
+    view: () => import('@/views/DeskView.vue'),
+  },
+  {
+    name: 'customers',
+    path: '/customers/:id(\\d+)?',
+    title: 'nav.customers',
+    roles: [],
+    view: () => import('@/views/CustomersView.vue'),
+  },
+  {
+    name: 'supervisor',
+    path: '/supervisor',
+    title: 'nav.supervisor',
+    roles: ['supervisor', 'admin'],
+    view: () => import('@/views/SupervisorView.vue'),
+  },
+  {
+    name: 'qa',
+    path: '/qa/:page(calls|dashboard|jobs|rules)?/:id([\\w-]+)?',
+    title: 'nav.qa',
+    roles: ['qa', 'qa_lead', 'supervisor', 'admin'],
+    view: () => import('@/views/qa/QaView.vue'),
+  },
+  {
+    name: 'qa-mine',
+    path: '/qa/mine/:id([\\w-]+)?',
+    title: 'qa.mine.nav',
+    roles: ['agent'],
+    view: () => import('@/views/qa/QaMineView.vue'),
+  },
+]
+
+export function mayUse(desk: Desk, roles: readonly Role[]): boolean {
+  return desk.roles.length === 0 || desk.roles.some((role) => roles.includes(role))
+}

@@ -1,0 +1,86 @@
+"""``laidian doctor`` says what is missing and how to mend it."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+
+from cti import obs
+from cti.__main__ import main
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_before() -> Iterator[None]:
+    """The command sets up logging for its whole process; here that process runs other tests too."""
+    yield
+    structlog.reset_defaults()
+
+
+def _found(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, dict[str, dict[str, str]]]:
+    status = main(["doctor", "--json", *arguments])
+    return status, {f["check"]: f for f in json.loads(capsys.readouterr().out)}
+
+
+def test_a_wrong_settings_file_tells_all_its_faults(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every fault of the file is named at once, and nothing else is examined."""
+    file = tmp_path / "laidian.toml"
+    file.write_text('company = 5\n[web]\nport = 99999\nprot = 1\n[[ami]]\nname = "a b"\n', encoding="utf-8")
+    status, found = _found(capsys, "--config", str(file))
+    assert status == 1
+    assert list(found) == ["settings"]
+    for key in ("company", "web.port", "web.prot", "ami.0.name", "ami.0.secret"):
+        assert key in found["settings"]["text"]
+
+
+def test_an_empty_store_and_a_deaf_service_are_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A store without tables and a node that nobody answers for are failures with the way to mend them."""
+    file = tmp_path / "laidian.toml"
+    file.write_text(
+        f'[store]\nurl = "sqlite:///{tmp_path}/none.db"\n'
+        '[[ami]]\nname = "pbx1"\nport = 1\nusername = "laidian"\nsecret = "only-for-tests"\n',
+        encoding="utf-8",
+    )
+    status, found = _found(capsys, "--config", str(file))
+    assert status == 1
+    assert found["settings"]["state"] == "ok"
+    assert "laidian init-db" in found["store"]["text"]
+    assert found["ami"]["state"] == "fail"
+    assert "only-for-tests" not in json.dumps(found)
+
+
+def test_a_store_that_is_ready_is_found_ready(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """After ``laidian init-db`` the store is in order and the missing users are named."""
+    file = tmp_path / "laidian.toml"
+    file.write_text(f'[store]\nurl = "sqlite:///{tmp_path}/laidian.db"\n', encoding="utf-8")
+    assert main(["init-db", "--config", str(file)]) == 0
+    capsys.readouterr()
+    _, found = _found(capsys, "--config", str(file))
+    assert found["store"]["state"] == "ok"
+    assert "laidian user add" in found["users"]["text"]
+
+
+def test_a_log_that_cannot_be_written_fails_nobody(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With standard error closed or its disk full, what is logged is lost and the call goes on."""
+    obs.configure()
+    log = obs.get_logger("test")
+    log.error("before")
+    assert "before" in capsys.readouterr().err
+    with open("/dev/full", "wb", buffering=0) as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", io.TextIOWrapper(full, write_through=True))
+        log.error("to a full disk")
+        sys.stderr.detach()
+        log.error("to nothing")
+    log.error("after")
+    assert "after" in capsys.readouterr().err

@@ -1,0 +1,12 @@
+"""Fixtures of every area; each plugin skips with a reason where its real part cannot be had."""
+
+pytest_plugins: list[str] = [
+    "tests.plugins.hypothesis_profile",
+    "tests.plugins.postgres",
+    "tests.plugins.asterisk",
+    "tests.plugins.screenpop",
+    "tests.plugins.browser",
+    "tests.plugins.agi",
+    "tests.plugins.speech",
+    "tests.plugins.qa",
+]

@@ -1,0 +1,67 @@
+"""A headless Chromium of the system, a person signed in on a page, and screenshots kept as artefacts."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from screenpop.api.app import DIST
+from tests.plugins.screenpop import PASSWORD
+
+ARTEFACTS = Path(__file__).parents[2] / "build" / "artefacts"
+SOON = 20_000  # ms; a page that needs longer is stuck
+_CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium; skips where there is none, or no built pages for it."""
+    if _CHROMIUM is None:
+        pytest.skip("no Chromium on this machine (apt: chromium)")
+    if not (DIST / "index.html").is_file():
+        pytest.skip("the pages are not built (make setup)")
+    async with async_playwright() as playwright:
+        started = await playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
+        yield started
+        await started.close()
+
+
+async def signed_in(
+    browser: Browser, base: str, username: str, complaints: list[str], path: str = "/"
+) -> Page:
+    """This person's page at `path`; what the browser complains of is collected."""
+    context = await browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+    page = await context.new_page()
+    page.set_default_timeout(SOON)
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(f"{base}{path}")
+    await page.get_by_test_id("login-username").fill(username)
+    await page.get_by_test_id("login-password").fill(PASSWORD)
+    await page.get_by_test_id("login-submit").click()
+    await page.get_by_test_id("user-menu").wait_for()
+    return page
+
+
+async def keep(page: Page, name: str) -> None:
+    """A screenshot among the artefacts of the test run."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=ARTEFACTS / f"{name}.png")
