@@ -284,10 +284,15 @@ class Hearing(CallBook):
 
     def _on_blind(self, fact: f.BlindTransferred) -> None:
         line = self._lines.get(fact.transferer.uniqueid)
-        if line is None or not fact.ok or not line.agent:
-            return
-        peer = fact.exten
-        self._give(line, peer, "blind")
+        if line is not None:
+            call, agent = line.call, line.agent
+        else:  # the PBX's transferring thread tells it, sometimes after the bridge's thread has hung up
+            gone = self._calls.get(fact.transferer.linkedid)
+            if gone is None:
+                return
+            call, agent = gone, self._roster.agent_of(fact.transferer.name)
+        if fact.ok and agent and agent in call.legs:
+            self._give(call, agent, fact.exten, "blind")
 
     def _on_attended(self, fact: f.AttendedTransferred) -> None:
         line = self._lines.get(fact.first.uniqueid) or self._lines.get(fact.second.uniqueid)
@@ -301,20 +306,20 @@ class Hearing(CallBook):
         ]
         for leg in takers:
             leg.consult = False
-        self._give(line, takers[0].agent if takers else fact.second.exten, "attended")
+        self._give(call, line.agent, takers[0].agent if takers else fact.second.exten, "attended")
 
-    def _give(self, line: Line, peer: str, how: str) -> None:
-        call, leg = line.call, line.call.leg(line.agent)
+    def _give(self, call: Call, agent: str, peer: str, how: str) -> None:
+        leg = call.leg(agent)
         self._arrive(call)
         self._tell(call, CallEventKind.TRANSFERRED, leg, peer=peer, reason=how)
-        call.giver = line.agent
+        call.giver = agent
         call.hung_by = ""
         if leg.connected:
             self._leg(call, leg, LegStep.LEAVE, reason="transfer")
-        elif line.agent not in call.chain:
-            call.chain = (*call.chain, line.agent)
+        elif agent not in call.chain:
+            call.chain = (*call.chain, agent)
         for other in call.talking():
-            other.peer = line.agent
+            other.peer = agent
             if call.state is not CallState.TALKING:
                 self._step(call, CallStep.CONNECT)
 

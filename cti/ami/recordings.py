@@ -7,6 +7,7 @@ LaidianHangup). Every step is told as it happens, so that a service that is kill
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -17,6 +18,7 @@ from cti.ami.message import Message
 from cti.domain.roster import Roster
 
 MAX_OPEN = 20_000
+MAX_ENDED = 256  # a transfer is told within milliseconds of the hang-up that it causes
 _HEARD = frozenset(
     {
         "UserEvent",
@@ -40,7 +42,7 @@ class StepKind(StrEnum):
     HOLD = "hold"
     RESUME = "resume"
     ASKED = "asked"  # first request to hang up; `who` is agent or caller
-    TRANSFER = "transfer"  # the agent gave the call away
+    TRANSFER = "transfer"  # the agent gave the call away; may come after END
     END = "end"  # the files are whole; `who` is agent, caller or ""
     LOST = "lost"  # the channel is gone and its end was not heard
 
@@ -77,6 +79,7 @@ class RecordingWatch:
     def __init__(self, roster: Roster) -> None:
         self._roster = roster
         self._open: dict[str, Open] = {}
+        self._ended: deque[str] = deque(maxlen=MAX_ENDED)
 
     def known(self, found: Iterable[Open]) -> None:
         """After a restart: those that were going on."""
@@ -96,7 +99,7 @@ class RecordingWatch:
         at = stamp(message) or received
         if name == "UserEvent":
             return self._user_event(message, at)
-        if not self._open:
+        if not self._open and not self._ended:
             return []
         uniqueid, linkedid = message.get("Uniqueid"), message.get("Linkedid")
         match name:
@@ -130,7 +133,8 @@ class RecordingWatch:
                 outbound = m.get("Context") == "outbound"
                 return [Step(StepKind.START, at, uniqueid, linkedid, channel, agent, outbound)]
             case "LaidianHangup":
-                self._open.pop(uniqueid, None)
+                if self._open.pop(uniqueid, None) is not None:
+                    self._ended.append(uniqueid)
                 source = m.get("Source")
                 who = "" if not source else "agent" if source == channel else "caller"
                 return [Step(StepKind.END, at, uniqueid, linkedid, channel, agent, who=who)]
@@ -157,9 +161,11 @@ class RecordingWatch:
         return steps
 
     def _given(self, m: Message, headers: tuple[str, ...], at: datetime) -> list[Step]:
+        """The PBX's transferring thread tells it, sometimes after the hang-up and the end of the files."""
         if m.get("Result") != "Success":
             return []
-        return [Step(StepKind.TRANSFER, at, u) for h in headers if (u := m.get(h)) in self._open]
+        given = dict.fromkeys(m.get(h) for h in headers)
+        return [Step(StepKind.TRANSFER, at, u) for u in given if u in self._open or u in self._ended]
 
 
 _KINDS = {

@@ -512,3 +512,27 @@ def test_any_order_of_any_events_keeps_the_promises(
             assert life.startswith("A")
             assert life.count("A") == 1
         assert lives.endswith("E")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_blind_transfer_may_be_told_after_the_hang_up(*, late: bool) -> None:
+    """The transferring thread of the PBX can be slower than the bridge's: the giver is known all the same."""
+    told = Told()
+    told.arrive()
+    told.ring(ONE)
+    told.bridge("b1", TRUNK, ONE)
+    given = {
+        "TransfererChannel": ONE[0],
+        "TransfererUniqueid": ONE[1],
+        "TransfererLinkedid": TRUNK[1],
+        "Result": "Success",
+        "Extension": "1002",
+    }
+    steps = [lambda: told.say("BlindTransfer", **given), lambda: told.say("Hangup", ONE, Cause="16")]
+    for step in reversed(steps) if late else steps:
+        step()
+    told.ring(TWO)
+    offered = [e for e in told.events if isinstance(e, CallEvent) and e.kind is CallEventKind.OFFERED][-1]
+    assert (offered.agent, offered.peer, offered.chain) == ("1002", "1001", ("1001",))
+    assert "transferred 1001 blind" in told.kinds()
+    assert told.tracker.fault_count == 0

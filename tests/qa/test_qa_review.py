@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
+import sqlalchemy as sa
 
 from cti.ami.message import Message
 from cti.ami.recordings import RecordingWatch, StepKind
@@ -23,8 +24,10 @@ from cti.domain.review import (
 from cti.domain.roster import Roster
 from cti.errors import StateError
 from cti.quality.compare import compare, pause_of
-from cti.store.repos.recordings import chosen, hung_up_by, recording_id, spans
+from cti.store.repos.recordings import apply_step, chosen, hung_up_by, recording_id, spans
 from cti.store.repos.reviews import effective
+from cti.store.tables_quality import recordings
+from tests.plugins.qa import Archive
 
 AT = datetime(2025, 3, 9, tzinfo=UTC)
 S = ReviewState
@@ -141,6 +144,34 @@ def test_the_first_request_to_hang_up_counts() -> None:
     )
     (over,) = watch.hear(end, AT)
     assert (over.kind, over.who, list(watch.open)) == (StepKind.END, "caller", [])
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_transfer_may_be_told_after_the_hang_up_that_it_causes(*, late: bool) -> None:
+    """Two threads of the PBX tell of a blind transfer, in either order; a refused one is none."""
+    watch = RecordingWatch(Roster({"PJSIP/1001": "1001"}))
+    mine = {"Uniqueid": "1.2", "Linkedid": "1.1", "Channel": "PJSIP/1001-0000000a"}
+    watch.hear(_event("UserEvent", UserEvent="LaidianRecording", Recording="1.2", **mine), AT)
+    end = _event("UserEvent", UserEvent="LaidianHangup", Recording="1.2", Source="", **mine)
+    given = _event("BlindTransfer", Result="Success", TransfererUniqueid="1.2")
+    refused = _event("BlindTransfer", Result="Fail", TransfererUniqueid="1.2")
+    told = [end, refused, given] if late else [refused, given, end]
+    kinds = [step.kind for message in told for step in watch.hear(message, AT)]
+    assert sorted(kinds) == [StepKind.END, StepKind.TRANSFER]
+    assert kinds[-1] is (StepKind.TRANSFER if late else StepKind.END)
+
+
+def test_a_late_transfer_says_who_ended_the_talk(archive: Archive) -> None:
+    """The row of a recording that has ended takes the transfer, and nothing else."""
+    id = archive.call(hung_up_by="")
+    with archive.db.begin() as conn:
+        row = conn.execute(sa.select(recordings).where(recordings.c.id == id)).mappings().one()
+        assert row["hung_up_by"] == "unknown"
+        late = {"node": "pbx1", "uniqueid": row["uniqueid"], "at": row["ended_at"].isoformat()}
+        for kind in ("transfer", "transfer", "hold"):
+            apply_step(conn, {**late, "kind": kind})
+        after = conn.execute(sa.select(recordings).where(recordings.c.id == id)).mappings().one()
+    assert dict(after) == {**row, "hung_up_by": "transfer"}
 
 
 def test_somebody_elses_user_event_ends_no_recording() -> None:

@@ -42,7 +42,12 @@ def apply_step(conn: Connection, step: Mapping[str, Any]) -> None:
             return  # began while nobody listened; its end makes the row
         _begin(conn, id, step, at)
         row = _row(conn, id)
-    if row is None or row["state"] != "recording":
+    if row is None:
+        return
+    if row["state"] != "recording":
+        if kind == "transfer" and row["state"] == "ended":  # told after the hang-up that it caused
+            ended = sa.update(recordings).where(recordings.c.id == id)
+            conn.execute(ended.values(hung_up_by=hung_up_by("", "", transferred=True)))
         return
     if kind == "start":
         if step.get("outbound"):
