@@ -3,8 +3,8 @@
 Records go to the journal's file in a thread, all that have come meanwhile in one write (well under a
 millisecond, unless the disk stalls: then pops still go on). What somebody is answered for (drafts, 话后完成)
 waits for `kept`; SIGKILL can only cost steps that were still on their way to the file. From the file the
-store gets them, within milliseconds or when it is back; steps of one pop that come close together become
-one statement.
+store gets them, a quarter of a second later or when it is back; steps of one pop that come close together
+become one statement.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _log = get_logger("ledger")
 
 KEPT_S = 2.0
 MAX_WAITING = 100_000  # records on their way to the disk
-GATHER_S = 0.1  # steps of one pop within this time become one statement
+GATHER_S = 0.25  # steps of one pop within this time become one statement
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 WRITE_DEADLINE_S = 10.0
 

@@ -12,12 +12,11 @@ from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 
 from cti.store.repos import ledger, recordings
-from cti.store.repos.common import insert_or_skip
+from cti.store.repos.common import insert_or_skip, upsert
 from cti.store.tables import contacts, customers, pops
 
 _KEY = ("id", "node", "linkedid", "agent", "pbx_at")
@@ -30,17 +29,21 @@ _JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postg
 def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
     """Write records to the store, in order; doing it twice changes nothing."""
     steps: dict[str, dict[str, Any]] = {}
-    for record in batch:
-        if record["op"] == "pop":
-            steps.setdefault(record["id"], {}).update(record["set"])
-    if steps:
-        _pops(conn, steps)
+    told: dict[str, dict[str, Any]] = {}
     for record in batch:
         match record["op"]:
             case "pop":
-                pass
+                steps.setdefault(record["id"], {}).update(record["set"])
             case "contact":
-                _contact(conn, record["set"])
+                told[record["set"]["pop_id"]] = record["set"]  # one contact a pop, however often it is told
+    if steps:
+        _pops(conn, steps)
+    if told:
+        _contacts(conn, list(told.values()))
+    for record in batch:
+        match record["op"]:
+            case "pop" | "contact":
+                pass
             case "gap":
                 since = datetime.fromisoformat(record["since"])
                 ledger.open_gap(conn, record["node"], since, record["reason"])
@@ -81,17 +84,25 @@ def _steps(columns: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in columns.items() if k in _STEPS}
 
 
-def _contact(conn: Connection, columns: dict[str, Any]) -> None:
-    """One contact a pop, however often it is told."""
-    values = _typed(columns)
-    customer = values.get("customer_id")
-    if customer not in _known(conn, {customer}):
-        values["customer_id"] = None
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    told = {k: v for k, v in values.items() if k != "pop_id"}
-    insert = dialect.insert(contacts).values(**values)
+def _contacts(conn: Connection, told: list[dict[str, Any]]) -> None:
+    rows = [_typed(columns) for columns in told]
+    known = _known(conn, {row.get("customer_id") for row in rows})
+    alike: dict[tuple[str, ...], list[dict[str, Any]]] = {}
+    for row in rows:
+        if row.get("customer_id") not in known:
+            row["customer_id"] = None
+        alike.setdefault(tuple(sorted(row)), []).append(row)
+    for columns, some in alike.items():
+        conn.execute(_contact(conn.dialect.name, columns), some)
+
+
+@cache
+def _contact(dialect: str, columns: tuple[str, ...]) -> sa.Executable:
+    insert = upsert(dialect)(contacts)
+    new = {name: insert.excluded[name] for name in columns if name != "pop_id"}
     one = {"index_elements": [contacts.c.pop_id], "index_where": sa.text("pop_id <> ''")}
-    conn.execute(insert.on_conflict_do_update(**one, set_=told))
+    statement: sa.Executable = insert.on_conflict_do_update(**one, set_=new)
+    return statement
 
 
 def _known(conn: Connection, ids: set[Any]) -> set[int]:

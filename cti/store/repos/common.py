@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,11 +26,20 @@ def insert_or_skip(
     conn: Connection, table: sa.Table, rows: Sequence[Mapping[str, Any]], on: Sequence[str]
 ) -> None:
     """Insert rows; those that exist already (by the unique columns `on`) stay as they are."""
-    if not rows:
-        return
-    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(table).on_conflict_do_nothing(index_elements=list(on))
-    conn.execute(statement, [dict(row) for row in rows])
+    if rows:
+        conn.execute(_skipping(conn.dialect.name, table, tuple(on)), [dict(row) for row in rows])
+
+
+@cache
+def _skipping(dialect: str, table: sa.Table, on: tuple[str, ...]) -> sa.Executable:
+    """One statement object a table, so that SQLAlchemy need not work out again that it knows it."""
+    statement: sa.Executable = upsert(dialect)(table).on_conflict_do_nothing(index_elements=on)
+    return statement
+
+
+def upsert(dialect: str) -> Any:
+    """The dialect's own ``insert``, which knows ON CONFLICT."""
+    return postgresql.insert if dialect == "postgresql" else sqlite.insert
 
 
 def driver_rows(conn: Connection, text: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
