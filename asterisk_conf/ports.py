@@ -11,15 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 from cti.errors import Unavailable
 
 HOST = "127.0.0.1"
 FIRST, LAST, BLOCK = 20000, 32000, 600
 # A port is only probed here and bound later, by another program. So each process draws from a block that
-# it has locked for its life, and never gives the same port twice in a round.
-_locks: list[IO[bytes]] = []
+# it has locked for its life (the file stays open), and never gives the same port twice in a round.
 
 
 @cache
@@ -28,11 +26,14 @@ def _round() -> Iterator[int]:
     starts = range(FIRST, LAST, BLOCK)
     for shift in range(len(starts)):
         start = starts[(os.getpid() + shift) % len(starts)]
-        with contextlib.suppress(OSError):
-            file = (Path(tempfile.gettempdir()) / f"laidian-ports-{os.getuid()}-{start}").open("ab")
-            _locks.append(file)
+        name = Path(tempfile.gettempdir()) / f"laidian-ports-{os.getuid()}-{start}"
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return itertools.cycle(range(start, start + BLOCK - 16, 2))  # rows stay inside
+        except OSError:
+            os.close(file)
+            continue
+        return itertools.cycle(range(start, start + BLOCK - 16, 2))  # rows stay inside
     return itertools.cycle(range(FIRST, LAST, 2))  # so many at once: probing has to do
 
 

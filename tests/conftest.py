@@ -2,6 +2,7 @@
 
 pytest_plugins: list[str] = [
     "tests.plugins.hypothesis_profile",
+    "tests.plugins.second_try",
     "tests.plugins.postgres",
     "tests.plugins.asterisk",
     "tests.plugins.screenpop",

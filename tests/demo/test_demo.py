@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 # both prefer the well-known ports: one after the other
-pytestmark = pytest.mark.xdist_group("demo")
+pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("demo")]
 WELCOME_S = 60.0
 
 
