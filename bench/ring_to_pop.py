@@ -35,6 +35,7 @@ import sqlalchemy as sa
 from asterisk_conf.ports import free_tcp
 from bench import lookup, machine
 from bench.pops.pbx import FIRST_AGENT
+from bench.stolen import Stolen, watched
 from cti.store import repos
 from cti.store.db import Database
 from cti.store.migrations import upgrade
@@ -123,8 +124,9 @@ def _measure(database: Database, url: str, seconds: float, customers: int) -> di
                 raise SystemExit("the pages are not ready")
             time.sleep(2.0)  # the states of a thousand agents are told
             before, begin = psutil.Process(service.pid).cpu_times(), datetime.now(UTC)
-            _say(pbx, "go")
-            calls = int(_line(pbx))
+            with watched() as stolen:
+                _say(pbx, "go")
+                calls = int(_line(pbx))
             after = psutil.Process(service.pid).cpu_times()
             memory = psutil.Process(service.pid).memory_info().rss
             time.sleep(1.0)
@@ -137,11 +139,12 @@ def _measure(database: Database, url: str, seconds: float, customers: int) -> di
             pbx.kill()
             pbx.wait()
     cpu = (after.user + after.system - before.user - before.system) / seconds
-    figures = _ledger(database, begin + timedelta(seconds=WARM_S))
+    figures = _ledger(database, begin + timedelta(seconds=WARM_S), stolen)
     return {
         "calls": calls,
         **figures,
         "pages_saw": seen,
+        "stolen_cores": round(stolen.seconds / seconds, 2),
         "service_cores": round(cpu, 2),
         "service_memory_mib": round(memory / 2**20),
     }
@@ -181,8 +184,12 @@ def _settings(folder: Path, url: str, port: int, ami: int) -> Path:
     return file
 
 
-def _ledger(database: Database, since: datetime) -> dict[str, Any]:
-    """What the ledger has of the pops after the warm-up."""
+def _ledger(database: Database, since: datetime, stolen: Stolen) -> dict[str, Any]:
+    """What the ledger has of the pops after the warm-up.
+
+    `undisturbed` are those around which the hypervisor took nothing: what the programs need on cores of
+    their own. The other figures hold every pop.
+    """
     names = ("pbx_at", "received_at", "looked_up_at", "pushed_at", "acked_at")
     with database.begin(write=False) as conn:
         query = sa.select(*(pops.c[n] for n in names)).where(pops.c.pbx_at >= since)
@@ -194,12 +201,14 @@ def _ledger(database: Database, since: datetime) -> dict[str, Any]:
     acked = [r for r in rows if r["acked_at"] is not None]
     if not acked:
         raise SystemExit("no pop was acknowledged")
+    spared = [r["acked_at"] - r["pbx_at"] for r in acked if not stolen.near(r["pbx_at"])]
     return {
         "pops": everything,
         "pops_counted": len(rows),
         "not_acknowledged": len(rows) - len(acked),
         "still_ringing_or_talking": unclosed,
         "ring_to_ack_ms": _ms([r["acked_at"] - r["pbx_at"] for r in acked]),
+        "undisturbed": {"pops": len(spared), **({"ring_to_ack_ms": _ms(spared)} if spared else {})},
         "stamp_to_received_ms": _ms([r["received_at"] - r["pbx_at"] for r in acked]),
         "received_to_pushed_ms": _ms([r["pushed_at"] - r["received_at"] for r in acked]),
         "pushed_to_acked_ms": _ms([r["acked_at"] - r["pushed_at"] for r in acked]),
