@@ -10,4 +10,5 @@ pytest_plugins: list[str] = [
     "tests.plugins.agi",
     "tests.plugins.speech",
     "tests.plugins.qa",
+    "tests.plugins.qa_desk",
 ]

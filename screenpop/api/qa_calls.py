@@ -52,6 +52,7 @@ async def filter_of(call: ApiCall, query: m.QaQuery, viewer: Viewer) -> CallFilt
         reason=query.reason,
         job=query.job,
         inspector=call.who.username if query.mine else "",
+        sample=query.sample,
         search=query.q,
     )
     return await with_team(call, f, query.team, viewer)

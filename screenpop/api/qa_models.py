@@ -42,6 +42,7 @@ class QaQuery(In):
     fatal: bool = False
     complaint: bool | None = None
     mine: bool = False
+    sample: int | None = Field(None, ge=1, le=2**53, description="id of a random sample")
     q: Text = Field("", max_length=64)
     sort: Literal["-started", "started", "score", "-score"] = "-started"
     offset: int = Field(0, ge=0, le=1_000_000)

@@ -39,6 +39,7 @@ class CallFilter:
     reason: str = ""
     job: str = ""
     inspector: str = ""
+    sample: int | None = None
     search: str = ""
     ids: Sequence[str] | None = None
 
@@ -79,6 +80,8 @@ def _conditions(f: CallFilter) -> list[sa.ColumnElement[bool]]:
         out.append(shown_score() >= f.score_min)
     if f.score_max is not None:
         out.append(shown_score() <= f.score_max)
+    if f.sample is not None:
+        out.append(reviews.c.sample_id == f.sample)
     if f.fatal:
         out.append(reviews.c.has_fatal)
     if f.complaint is not None:

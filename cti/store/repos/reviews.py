@@ -229,7 +229,7 @@ def _consequences(
             return {"appeal": []}
         case "final":
             before, after = row["current"], done["current"]
-            kept = {True: "维持", False: "改判"}
+            kept = {True: "rejected", False: "upheld"}
             told = [
                 {**a, "outcome": kept[before.get(a["rule"]) == after.get(a["rule"])]} for a in row["appeal"]
             ]

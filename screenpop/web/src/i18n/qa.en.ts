@@ -36,7 +36,7 @@ const en: Texts<typeof zh> = {
     failed: 'The calls could not be loaded', empty: 'No recorded calls yet', emptyText: 'Recorded calls show up here when they have ended.', noMatch: 'No call matches', noMatchText: 'Widen or clear the filters.',
   },
   filter: {
-    label: 'Filter calls', anyAgent: 'All agents', anyQueue: 'All queues', anyRule: 'All rules', anyState: 'All states', anyReason: 'All reasons', anyJob: 'Any transcription', from: 'From', to: 'To', scoreMin: 'Min score', scoreMax: 'Max score',
+    label: 'Filter calls', anyAgent: 'All agents', anyQueue: 'All queues', anyRule: 'All rules', anyVerdict: 'Any verdict', sample: 'Sample {n}', noSample: 'Show other calls again', anyState: 'All states', anyReason: 'All reasons', anyJob: 'Any transcription', from: 'From', to: 'To', scoreMin: 'Min score', scoreMax: 'Max score',
     rule: 'Rule', verdict: 'Verdict', state: 'Review state', reason: 'Why queued', job: 'Transcription', q: 'Number / complaint', complaint: 'Complaint', mine: 'Mine', clear: 'Clear filters',
   },
   detail: { next: 'Next call', last: 'This was the last call', missing: 'No such call', missingText: 'It may have been deleted, or is not open to you.', failed: 'The call could not be loaded' },
@@ -58,7 +58,7 @@ const en: Texts<typeof zh> = {
   facts: { bridge: 'Bridged', file: 'Recorded', drift: 'Drift', untrusted: 'timing not trusted: pauses go to review', holds: 'Holds', pauses: 'Recording paused' },
   sample: {
     open: 'Sample', title: 'Random sample', perAgent: 'Calls per agent', seed: 'Seed', seedHint: 'drawn and recorded if empty', agents: 'Agents (none: all)', complaintsOnly: 'Only calls with a complaint', draw: 'Draw', busy: 'Drawing…',
-    drawn: '{drawn} of {population} calls drawn, seed {seed}', badDays: 'Check the days.', earlier: 'Earlier samples',
+    drawn: '{drawn} of {population} calls drawn, seed {seed}', show: 'Show the calls drawn', badDays: 'Check the days.', earlier: 'Earlier samples',
   },
   dash: {
     failed: 'The figures could not be loaded', empty: 'No recorded calls in these days', emptyText: 'Choose other days or clear the filters.', calls: 'Recorded calls', coverage: 'Scored', reviewCoverage: 'Reviewed by people', decidedShare: 'Rules decided', meanScore: 'Mean score', auto: 'automatic', backlog: 'To review', oldest: 'oldest',

@@ -32,7 +32,7 @@ export default {
     failed: '通话列表加载失败', empty: '还没有录音的通话', emptyText: '通话结束并录音后会自动出现在这里。', noMatch: '没有符合条件的通话', noMatchText: '放宽或清除筛选条件后再看。',
   },
   filter: {
-    label: '筛选通话', anyAgent: '全部座席', anyQueue: '全部队列', anyRule: '全部规则', anyState: '全部状态', anyReason: '全部原因', anyJob: '全部转写', from: '起始日期', to: '截止日期', scoreMin: '最低分', scoreMax: '最高分',
+    label: '筛选通话', anyAgent: '全部座席', anyQueue: '全部队列', anyRule: '全部规则', anyVerdict: '全部判定', sample: '样本 {n}', noSample: '不再只看这个样本', anyState: '全部状态', anyReason: '全部原因', anyJob: '全部转写', from: '起始日期', to: '截止日期', scoreMin: '最低分', scoreMax: '最高分',
     rule: '规则', verdict: '判定', state: '质检状态', reason: '进入质检的原因', job: '转写状态', q: '号码 / 投诉单号', complaint: '有投诉', mine: '分给我的', clear: '清除筛选',
   },
   detail: { next: '下一通', last: '已经是最后一通', missing: '没有这通电话', missingText: '可能已删除，或尚未对您开放。', failed: '通话加载失败' },
@@ -54,7 +54,7 @@ export default {
   facts: { bridge: '通话时长', file: '录音时长', drift: '时长偏差', untrusted: '计时不可信，停顿类规则待复核', holds: '保持', pauses: '暂停录音' },
   sample: {
     open: '抽样', title: '随机抽样', perAgent: '每位座席通数', seed: '随机种子', seedHint: '不填则自动生成并记录', agents: '座席（不选为全部）', complaintsOnly: '只抽有投诉的通话', draw: '抽取', busy: '正在抽取…',
-    drawn: '从 {population} 通中抽取 {drawn} 通，种子 {seed}', badDays: '请检查起止日期。', earlier: '最近的抽样',
+    drawn: '从 {population} 通中抽取 {drawn} 通，种子 {seed}', show: '查看抽中的通话', badDays: '请检查起止日期。', earlier: '最近的抽样',
   },
   dash: {
     failed: '看板加载失败', empty: '这段时间没有录音的通话', emptyText: '换一段日期或清除筛选后再看。', calls: '录音通话', coverage: '评分覆盖率', reviewCoverage: '人工质检覆盖率', decidedShare: '规则判定率', meanScore: '平均分', auto: '自动', backlog: '待质检', oldest: '最早',

@@ -4,7 +4,7 @@ import type { Query } from '@/api/qa'
 
 export const FILTERS = [
   ...(['agent', 'queue', 'team', 'from', 'to', 'rule', 'verdict', 'state', 'reason', 'job'] as const),
-  ...(['score_min', 'score_max', 'fatal', 'complaint', 'mine', 'q', 'sort', 'offset'] as const),
+  ...(['score_min', 'score_max', 'fatal', 'complaint', 'mine', 'sample', 'q', 'sort', 'offset'] as const),
 ]
 export type Filter = (typeof FILTERS)[number]
 export type Filters = Partial<Record<Filter, string>>

@@ -11,7 +11,7 @@ export function useReview(id: string) {
   const state = ref<'loading' | 'ready' | 'failed' | 'missing' | 'denied'>('loading')
   const failure = ref<unknown>(null)
   const busy = ref('')
-  /** Decisions that the service has not yet: on their way, or kept for the last word (终审). */
+  /** Decisions that the service has not yet: on their way. */
   const staged = ref<Record<string, Decision | null>>({})
   const comments = ref<Record<string, string>>({})
   let line: Promise<void> = Promise.resolve()
@@ -68,12 +68,12 @@ export function useReview(id: string) {
     staged.value = Object.fromEntries(Object.entries(staged.value).filter(([key]) => key !== rule))
   }
 
-  /** A decision is kept at once; in the last instance it goes with the last word. */
+  /** A decision is kept at once; in the last instance (终审) as a draft that nobody else counts. */
   async function decide(rule: string, decision: Decision | null, comment?: string): Promise<void> {
     const before = call.value?.sheet.find((row) => row.rule === rule)?.decision
     comments.value = { ...comments.value, [rule]: comment ?? comments.value[rule] ?? before?.comment ?? '' }
     staged.value = { ...staged.value, [rule]: decision }
-    if (!can('review')) return
+    if (!editable.value) return
     const decisions = entries(rule)
     await step('decide', () => qaApi.review(id, { version: version(), decisions, done: false }))
     // Whatever came of it, the sheet now shows what the service has.
