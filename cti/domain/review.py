@@ -118,7 +118,10 @@ def reason_for(
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram."""
+    """The table as a Mermaid state diagram, each edge with who may take it; edges that stay are left out."""
     lines = ["stateDiagram-v2", f"    [*] --> {S.AUTO_SCORED}"]
-    lines += [f"    {a} --> {b}: {action}" for (a, action), b in EDGES.items()]
-    return "\n".join(lines)
+    for (state, action), target in EDGES.items():
+        if state is not target:
+            lines.append(f"    {state} --> {target}: {action} / {', '.join(sorted(ROLES[action]))}")
+    lines += [f"    {state} --> [*]" for state in S if not actions(state)]
+    return "\n".join(lines) + "\n"
