@@ -1,7 +1,7 @@
-"""What judging and reading a call cost: the rules over a 10-minute call, calls a second, real-time factor.
+"""What judging a call costs: the rules over a 10-minute call, short calls a second and core.
 
-Run: ``python -m bench.matcher``. Times are processor time of one core, the best of several runs (the
-machine is shared); transcription is wall and processor time over the length of the call, both legs.
+Run: ``python -m bench matcher``. Times are processor time of one core, the best of several runs (the
+machine is shared). What recognition costs is in ``end_to_score``.
 """
 
 from __future__ import annotations
@@ -62,45 +62,6 @@ def best_ms(run: Callable[[], object], times: int = 7) -> float:
     return round(min(took) * 1000, 2)
 
 
-def _engines() -> dict[str, Any]:
-    """Real-time factor of each engine that is on this machine, on the shared calls (one thread)."""
-    from cti.errors import LaidianError
-    from cti.quality.transcript import facts_of
-    from cti.speech import models
-    from cti.speech.choose import Choice, load_engine
-    from cti.speech.transcribe import transcribe
-
-    out: dict[str, Any] = {}
-    if not SHARED.is_dir():
-        return {"skipped": "no recorded calls beside the repository"}
-    folder = Path("~/.cache/laidian/models").expanduser()
-    ids = ("v01-compliant", "v12-agent-too-quiet")
-    for entry in models.CATALOGUE:
-        if models.state_of(entry, folder) is not models.ModelState.READY:
-            out[entry.id] = "absent"
-            continue
-        try:
-            engine = load_engine(Choice(entry.engine, entry.id, models.folder_of(entry, folder), ""))
-        except LaidianError as e:
-            out[entry.id] = str(e)
-            continue
-        spent = busy = length = 0.0
-        for id in ids:
-            facts = facts_of(json.loads((SHARED / f"{id}.json").read_text(encoding="utf-8")))
-            legs = [SHARED / f"{id}-{role}.wav" for role in ("agent", "caller")]
-            start, worked = time.perf_counter(), time.process_time()
-            done = transcribe(legs[0], legs[1], facts, lambda e=engine: e)  # type: ignore[misc]
-            spent += time.perf_counter() - start
-            busy += time.process_time() - worked
-            length += done.transcript.duration / 1000
-        out[entry.id] = {
-            "rtf_two_legs": round(spent / length, 3),
-            "rtf_two_legs_processor_time": round(busy / length, 3),
-            "seconds_of_call": round(length, 1),
-        }
-    return out
-
-
 def main() -> dict[str, Any]:
     """Measure, write bench/results/matcher.json, return the figures."""
     rules = load_presets()
@@ -126,7 +87,6 @@ def main() -> dict[str, Any]:
             "ms_per_call": round(each, 2),
             "calls_per_s_core": round(1000 / each),
         },
-        "engines": _engines(),
     }
     return machine.write("matcher", result)
 

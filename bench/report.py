@@ -23,12 +23,14 @@ All customers, calls and events are synthetic; the AMI events have the headers o
 ABOUT = {
     "ami_ingest": "AMI ingest: 200,000 events over a real socket to a callback, beside the peers. "
     "`ours` reads what the tracker needs, `ours_all` every event, `ours_tracker` feeds the tracker as well.",
+    "end_to_score": "End of call to score with one speech worker, one call in four a complaint; real-time factor "
+    "of each recogniser with one thread. Synthetic voices.",
     "fastagi": "FastAGI: scripted calls of 12 commands at 1, 50 and 500 at once, beside the peers.",
     "flow_engine": "Flow engine: steps per second, memory of a waiting call.",
     "ivr_sip": "Real Asterisk, SIPp callers in the menus: the highest rate at which every caller hears the "
     "first prompt within 1 s and the answer to a typed waybill within 1.5 s.",
     "lookup": "Look-up of customer, contacts and waybills by number, beside a raw driver.",
-    "matcher": "Service-language rules over a ten-minute call; recognisers on synthetic calls.",
+    "matcher": "Service-language rules over a ten-minute call, and over short ones.",
     "ring_to_pop": "Ring to pop: from the PBX's time stamp to the acknowledgement of the page, 1,000 agents.",
     "ring_to_pop_realtime": "The same with real-time scheduling for PBX, service, pages and PostgreSQL: what "
     "a machine of their own might show, approximated on a shared one. Not a plain run.",
