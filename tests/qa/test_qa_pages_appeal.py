@@ -82,7 +82,7 @@ async def test_an_appeal_goes_its_whole_way_through_the_pages(qa_desk: QaDesk, b
     await expect(boss.get_by_test_id("qa-final")).to_have_count(0)
 
     lead = await qa_desk.page(browser, "lead", f"/qa/calls/{id}")
-    offered = await lead.get_by_test_id("qa-inspector").locator("option").all_inner_texts()
+    offered = await lead.get_by_test_id("qa-inspector").locator("option").all_text_contents()
     assert "qa2员" in offered
     assert "qa1员" not in offered  # the appeal is against her
     await lead.get_by_test_id("qa-inspector").select_option("qa2")
