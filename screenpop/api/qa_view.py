@@ -26,6 +26,7 @@ _MOST_OF_IT = 0.6  # evidence over more of the call than this is no mark on a ti
 _TOLD = frozenset(
     {"review", "publish", "acknowledge", "appeal", "withdraw", "forward", "assign", "final", "sample"}
 )
+_COMPARABLE = 0.5  # less alike than this is something else that was said, and no variant of what was due
 _WORDS = frozenset({"SAY", "FORBID", "FOLLOW", "COUNT", "SEQ"})
 
 
@@ -298,7 +299,7 @@ def _sheet(row: Row, sheet: Row, said: Sequence[Row], viewer: Viewer) -> tuple[m
 
 def _evidence(e: Mapping[str, Any]) -> m.QaEvidence:
     diff = None
-    if e["operator"] in _WORDS and e["similarity"]:
+    if e["operator"] in _WORDS and (e["similarity"] or 0) >= _COMPARABLE:
         found = compare(e["due"].removeprefix("不得说："), e["heard"])
         if found is not None:
             due, heard = (tuple(m.DiffPart(text=p.text, same=p.same) for p in side) for side in found)

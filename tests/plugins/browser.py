@@ -7,13 +7,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
 
 from screenpop.api.app import DIST
 from tests.plugins.screenpop import PASSWORD
 
 ARTEFACTS = Path(__file__).parents[2] / "build" / "artefacts"
 SOON = 20_000  # ms; a page that needs longer is stuck
+expect.set_options(timeout=SOON)  # by itself it gives up after 5 s, which a busy machine needs
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _FLAGS = [
     "--no-sandbox",

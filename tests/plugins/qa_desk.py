@@ -76,7 +76,9 @@ class QaDesk:
             name = json.loads((CALLS / f"{name}.json").read_text(encoding="utf-8"))
         said = from_json(name)
         seconds = said.duration / 1000
-        legs = {r: _voiced(self.archive.folder / f"{r}.wav", said.leg(r), seconds) for r in ("agent", "caller")}
+        legs = {
+            r: _voiced(self.archive.folder / f"{r}.wav", said.leg(r), seconds) for r in ("agent", "caller")
+        }
         by = said.facts.hangup_by or "caller"
         id = self.archive.call(legs=legs, seconds=seconds, hung_up_by=by, **about)
         outlines = {r: (PER_S, round(seconds * 1000), peaks(load_leg(f))) for r, f in legs.items()}
@@ -101,8 +103,16 @@ class QaDesk:
         """The agent's complaint record of a call."""
         now = datetime.now(UTC)
         with self.archive.db.begin() as conn:
-            linkedid = conn.execute(sa.select(recordings.c.linkedid).where(recordings.c.id == id)).scalar_one()
-            values = {"code": code, "category": "破损", "summary": "压坏", "state": "open", "waybill": waybill}
+            linkedid = conn.execute(
+                sa.select(recordings.c.linkedid).where(recordings.c.id == id)
+            ).scalar_one()
+            values = {
+                "code": code,
+                "category": "破损",
+                "summary": "压坏",
+                "state": "open",
+                "waybill": waybill,
+            }
             known = {"opened_at": now, "updated_at": now, "node": "pbx1", "linkedid": linkedid}
             conn.execute(sa.insert(complaints).values(**values, **known))
 
@@ -176,7 +186,9 @@ def _recognised(leg: Leg, heard: float, confidence: float) -> Leg:
         each = (word.t1 - word.t0) / max(1, len(word.text))
         for n, char in enumerate(word.text):
             if char.isalnum():
-                words.append(Word(char, round(word.t0 + n * each), round(word.t0 + (n + 1) * each), confidence))
+                words.append(
+                    Word(char, round(word.t0 + n * each), round(word.t0 + (n + 1) * each), confidence)
+                )
     return replace(leg, words=tuple(words), speech=tuple(replace(s, heard=heard) for s in leg.speech))
 
 

@@ -9,6 +9,7 @@ from cti.store.tables import audit
 from tests.plugins.qa_desk import QaDesk
 from tests.plugins.screenpop import WANG
 
+
 async def test_a_scored_call_is_on_the_desk_with_its_evidence(qa_desk_on_both: QaDesk) -> None:
     """List and detail show the call, both outlines, speech, turns, and the sheet with what was heard."""
     desk = qa_desk_on_both
@@ -41,7 +42,6 @@ async def test_a_scored_call_is_on_the_desk_with_its_evidence(qa_desk_on_both: Q
     assert seen["audio"]
 
 
-
 async def test_sound_comes_by_id_in_ranges_and_is_audited(qa_desk_on_both: QaDesk) -> None:
     """Both legs play with Range, listening is noted once, and names of files are nobody's business."""
     desk = qa_desk_on_both
@@ -66,7 +66,6 @@ async def test_sound_comes_by_id_in_ranges_and_is_audited(qa_desk_on_both: QaDes
     assert "1700000001" not in str(await desk.get(f"/qa/calls/{id}"))
 
 
-
 @pytest.mark.parametrize(
     ("user", "path", "status"),
     [
@@ -86,7 +85,6 @@ async def test_pages_are_for_their_roles(qa_desk_on_both: QaDesk, user: str, pat
     await desk.get(path, user, status)
 
 
-
 async def test_people_see_what_they_may(qa_desk_on_both: QaDesk) -> None:
     """Inspectors see all, a team's supervisor the team, an agent only own published calls."""
     desk = qa_desk_on_both
@@ -104,7 +102,6 @@ async def test_people_see_what_they_may(qa_desk_on_both: QaDesk) -> None:
     assert await seen("s1001") == {first} == await seen("s1001", "/qa/mine")
     assert await seen("s1002") == set()
     assert (await desk.get("/qa/mine", "qa1", 403))["error"]["code"] == "no_permission"
-
 
 
 async def test_filters_and_paging(qa_desk_on_both: QaDesk) -> None:
@@ -135,7 +132,6 @@ async def test_filters_and_paging(qa_desk_on_both: QaDesk) -> None:
     item = next(c for c in (await desk.get("/qa/calls"))["items"] if c["id"] == ids[1])
     assert (item["complaint"]["category"], item["complaint"]["waybill"]) == ("破损", "SF1")
     await desk.get("/qa/calls?sort=agent", status=422)
-
 
 
 async def test_jobs_and_meta(qa_desk_on_both: QaDesk) -> None:

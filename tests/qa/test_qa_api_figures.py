@@ -16,6 +16,7 @@ DAY = {
 }
 SPAN = f"from={DAY['from'].replace('+', '%2B')}&to={DAY['to'].replace('+', '%2B')}"
 
+
 async def test_samples_are_drawn_by_seed_and_precision_comes_from_them_alone(qa_desk_on_both: QaDesk) -> None:
     """Same seed, same calls; each agent his share; precision counts decisions on sampled calls only."""
     desk = qa_desk_on_both
@@ -40,7 +41,6 @@ async def test_samples_are_drawn_by_seed_and_precision_comes_from_them_alone(qa_
     assert (closing["precision"]["enough"], closing["precision"]["note"]) == (False, "样本不足（n=3）")
     assert 0 < closing["precision"]["low"] < 2 / 3 < closing["precision"]["high"] < 1
     assert [s["seed"] for s in (await desk.get("/qa/samples"))["items"]] == [7, 7]
-
 
 
 async def test_the_dashboard_counts(qa_desk_on_both: QaDesk) -> None:
@@ -68,7 +68,6 @@ async def test_the_dashboard_counts(qa_desk_on_both: QaDesk) -> None:
     assert team["calls"] == 1
 
 
-
 async def test_a_changed_rule_is_tried_before_it_is_live(qa_desk_on_both: QaDesk) -> None:
     """The preview says which verdicts a changed file would change, and writes nothing."""
     desk = qa_desk_on_both
@@ -89,7 +88,6 @@ async def test_a_changed_rule_is_tried_before_it_is_live(qa_desk_on_both: QaDesk
     assert answer["error"]["code"] == "bad_rules"
     assert answer["error"]["message"].startswith("hotline.yaml:")
     await desk.post("/qa/rescore-preview", body, "qa1", 403)
-
 
 
 async def test_export_is_a_workbook_without_formulas(qa_desk_on_both: QaDesk) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.plugins.qa_desk import QaDesk
 
+
 async def test_the_whole_way_of_an_appeal(qa_desk_on_both: QaDesk) -> None:
     """Review, publish, appeal, forward, another inspector, final: each by its role, each kept."""
     desk = qa_desk_on_both
@@ -47,7 +48,6 @@ async def test_the_whole_way_of_an_appeal(qa_desk_on_both: QaDesk) -> None:
     assert everything[-1] == ("final", "qa2")
 
 
-
 async def test_what_is_looked_at_again_is_not_shown_before_it_is_final(qa_desk_on_both: QaDesk) -> None:
     """While an appeal is being judged the agent still sees the published verdicts."""
     desk = qa_desk_on_both
@@ -68,7 +68,6 @@ async def test_what_is_looked_at_again_is_not_shown_before_it_is_final(qa_desk_o
     assert closing(await desk.get(f"/qa/calls/{id}", "s1001")) == "fail"
 
 
-
 async def test_two_inspectors_at_once(qa_desk_on_both: QaDesk) -> None:
     """The second one to save what both have read is told, and nothing of theirs is kept."""
     desk = qa_desk_on_both
@@ -82,7 +81,6 @@ async def test_two_inspectors_at_once(qa_desk_on_both: QaDesk) -> None:
     assert answer["error"]["code"] == "stale"
     row = next(r for r in (await desk.get(f"/qa/calls/{id}"))["sheet"] if r["rule"] == "STA-03")
     assert (row["decision"]["decision"], row["decision"]["by"]) == ("hit", "qa1")
-
 
 
 async def test_junk_is_refused(qa_desk_on_both: QaDesk) -> None:

@@ -82,6 +82,7 @@ async def test_an_appeal_goes_its_whole_way_through_the_pages(qa_desk: QaDesk, b
     await expect(boss.get_by_test_id("qa-final")).to_have_count(0)
 
     lead = await qa_desk.page(browser, "lead", f"/qa/calls/{id}")
+    await expect(lead.get_by_test_id("qa-inspector").locator("option[value=qa2]")).to_have_count(1)
     offered = await lead.get_by_test_id("qa-inspector").locator("option").all_text_contents()
     assert "qa2员" in offered
     assert "qa1员" not in offered  # the appeal is against her
@@ -117,7 +118,17 @@ async def test_an_appeal_goes_its_whole_way_through_the_pages(qa_desk: QaDesk, b
     assert float(await agent.get_by_test_id("qa-score").get_attribute("data-score") or 0) > 0
     await agent.get_by_test_id("qa-tab-history").click()
     history = agent.get_by_test_id("qa-history")
-    for word in ("质检", "发布", "申诉", "转交申诉", "分派", "终审", "复听属实，改判", "请复听", "开头语不合要求"):
+    for word in (
+        "质检",
+        "发布",
+        "申诉",
+        "转交申诉",
+        "分派",
+        "终审",
+        "复听属实，改判",
+        "请复听",
+        "开头语不合要求",
+    ):
         await expect(history).to_contain_text(word)
     await keep(agent, "qa_appeal_final")
     assert qa_desk.complaints == []
@@ -144,7 +155,7 @@ async def test_an_appeal_that_fails_says_so(qa_desk: QaDesk, browser: Browser) -
 
 
 async def test_an_agent_takes_an_appeal_back_and_acknowledges(qa_desk: QaDesk, browser: Browser) -> None:
-    """Withdrawn, the call is as published; acknowledged, it is closed and the agent has nothing more to do."""
+    """Withdrawn, the call is as published; acknowledged, it is closed."""
     id = qa_desk.script("h03", agent="1001")
     await qa_desk.score()
     await qa_desk.review(id)
@@ -160,8 +171,8 @@ async def test_an_agent_takes_an_appeal_back_and_acknowledges(qa_desk: QaDesk, b
     assert qa_desk.complaints == []
 
 
-async def test_the_agents_own_list_holds_only_own_published_calls(qa_desk: QaDesk, browser: Browser) -> None:
-    """Drafts and other people's calls are neither listed nor opened by their address; next goes through mine."""
+async def test_agents_see_only_own_published_calls(qa_desk: QaDesk, browser: Browser) -> None:
+    """Drafts and calls of others are neither listed nor opened by address; next stays in the own list."""
     mine = [qa_desk.script("h03", agent="1001") for _ in range(2)]
     draft, other = qa_desk.script("h03", agent="1001"), qa_desk.script("h03", agent="1002")
     await qa_desk.score()
@@ -185,7 +196,7 @@ async def test_the_agents_own_list_holds_only_own_published_calls(qa_desk: QaDes
 
 
 async def test_two_inspectors_in_one_call_are_told(qa_desk: QaDesk, browser: Browser) -> None:
-    """Who decides on what somebody else has changed meanwhile reads that, and sees the other's word."""
+    """Who decides on what somebody else has just changed reads that, and sees the other's word."""
     id = qa_desk.script("h03")
     await qa_desk.score()
     one = await qa_desk.page(browser, "qa1", f"/qa/calls/{id}")

@@ -12,6 +12,8 @@ from tests.plugins.browser import keep
 from tests.plugins.qa_desk import QaDesk
 
 pytestmark = [pytest.mark.browser]
+COLOURS = """c => new Set(new Uint32Array(
+  c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"""
 
 
 def sheet_row(page: Page, rule: str) -> Locator:
@@ -48,8 +50,7 @@ async def test_the_two_waves_are_drawn_on_one_clock_and_play_from_a_click(
     length = max(leg["duration_ms"] for leg in seen["legs"].values())
     label = f"{length // 60000}:{round(length / 100) / 10 % 60:04.1f}，{len(seen['marks'])} 处标记"
     await expect(wave).to_have_attribute("aria-label", re.compile(re.escape(label)))
-    colours = "c => new Set(new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)).size"
-    assert await wave.evaluate(colours) >= 5  # ground, two waves, speech, marks
+    assert await wave.evaluate(COLOURS) >= 5  # ground, two waves, speech, marks
     box = await wave.bounding_box()
     assert box is not None
     await wave.click(position={"x": box["width"] / 2, "y": box["height"] / 2})
@@ -69,7 +70,7 @@ async def test_the_two_waves_are_drawn_on_one_clock_and_play_from_a_click(
 async def test_the_transcript_plays_from_a_click_and_keys_move_the_head(
     qa_desk: QaDesk, browser: Browser
 ) -> None:
-    """A click on a word or a time plays from there; space and K stop and go on, J and L jump three seconds."""
+    """A click on a word or a time plays from there; space, K, J and L stop, go on and jump."""
     id = qa_desk.script("h01")
     await qa_desk.score()
     page = await qa_desk.page(browser, "qa1", f"/qa/calls/{id}")
@@ -115,11 +116,15 @@ async def test_one_two_three_decide_and_the_arrows_choose(qa_desk: QaDesk, brows
     await expect(rows.nth(0)).to_contain_text("致命项（待确认）")
     for key, verdict in (("2", "pass"), ("3", "na"), ("1", "fail")):
         await page.keyboard.press(key)
-        await expect(sheet_row(page, first).get_by_test_id("qa-verdict")).to_have_attribute("data-verdict", verdict)
+        await expect(sheet_row(page, first).get_by_test_id("qa-verdict")).to_have_attribute(
+            "data-verdict", verdict
+        )
     await expect(sheet_row(page, first)).to_contain_text("qa1 判为命中")
     await page.keyboard.press("ArrowDown")
     await page.keyboard.press("2")
-    await expect(sheet_row(page, second).get_by_test_id("qa-verdict")).to_have_attribute("data-verdict", "pass")
+    await expect(sheet_row(page, second).get_by_test_id("qa-verdict")).to_have_attribute(
+        "data-verdict", "pass"
+    )
     note = sheet_row(page, second).get_by_placeholder("备注（可不填）")
     await note.fill("他说了，只是轻")
     await note.press("Tab")
@@ -135,8 +140,10 @@ async def test_one_two_three_decide_and_the_arrows_choose(qa_desk: QaDesk, brows
     assert qa_desk.complaints == []
 
 
-async def test_evidence_shows_due_over_heard_and_the_measured_pause(qa_desk: QaDesk, browser: Browser) -> None:
-    """Required words stand over heard ones with the differing syllables marked; a pause beside its due length."""
+async def test_evidence_shows_due_over_heard_and_the_measured_pause(
+    qa_desk: QaDesk, browser: Browser
+) -> None:
+    """Required words stand over heard ones with what differs marked, a pause beside its due length."""
     greeting, silent = qa_desk.script("h25"), qa_desk.script("h05")
     await qa_desk.score()
     page = await qa_desk.page(browser, "qa1", f"/qa/calls/{greeting}")
@@ -166,7 +173,8 @@ async def test_a_missed_fault_is_added_where_the_wave_was_marked(qa_desk: QaDesk
     await page.keyboard.press("a")
     form = page.get_by_test_id("qa-add-form")
     length = (await qa_desk.get(f"/qa/calls/{id}"))["legs"]["agent"]["duration_ms"] / 1000
-    a, b = (float(await form.get_by_role("spinbutton", name=n).input_value()) for n in ("开始（秒）", "结束（秒）"))
+    times = [form.get_by_role("spinbutton", name=n) for n in ("开始（秒）", "结束（秒）")]
+    a, b = [float(await field.input_value()) for field in times]
     assert abs(a - length / 4) < 0.5
     assert abs(b - length / 2) < 0.5
     await form.get_by_test_id("qa-add-rule").select_option("HFR-02")
@@ -176,7 +184,12 @@ async def test_a_missed_fault_is_added_where_the_wave_was_marked(qa_desk: QaDesk
     await expect(row.get_by_test_id("qa-verdict")).to_have_attribute("data-verdict", "fail")
     await expect(row).to_contain_text("喊了客户")
     (added,) = (await qa_desk.get(f"/qa/calls/{id}"))["added"]
-    assert (added["rule"], added["leg"], added["by"], added["comment"]) == ("HFR-02", "agent", "qa1", "喊了客户")
+    assert (added["rule"], added["leg"], added["by"], added["comment"]) == (
+        "HFR-02",
+        "agent",
+        "qa1",
+        "喊了客户",
+    )
     await row.get_by_role("button", name="删除").click()
     await expect(row.get_by_test_id("qa-verdict")).to_have_attribute("data-verdict", "pass")
     await page.get_by_test_id("qa-add").click()
@@ -212,6 +225,8 @@ async def test_a_call_is_asked_for_and_appears_by_itself(qa_desk: QaDesk, browse
     await page.get_by_test_id("qa-transcribe").click()
     await expect(page.get_by_test_id("qa-transcribe")).to_have_count(0)
     await qa_desk.score()
-    await expect(sheet_row(page, "OPN-01").get_by_test_id("qa-verdict")).to_have_attribute("data-verdict", "pass")
+    await expect(sheet_row(page, "OPN-01").get_by_test_id("qa-verdict")).to_have_attribute(
+        "data-verdict", "pass"
+    )
     await expect(page.get_by_test_id("qa-engine")).to_contain_text("saying")
     assert qa_desk.complaints == []
