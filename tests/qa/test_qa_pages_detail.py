@@ -114,6 +114,7 @@ async def test_one_two_three_decide_and_the_arrows_choose(qa_desk: QaDesk, brows
     second = str(await rows.nth(1).get_attribute("data-row"))
     assert first == "OPN-04"  # the proposed fatal before everything else
     await expect(rows.nth(0)).to_contain_text("致命项（待确认）")
+    await expect(rows.nth(0).locator("dt")).to_contain_text(["禁语", "听到"])
     for key, verdict in (("2", "pass"), ("3", "na"), ("1", "fail")):
         await page.keyboard.press(key)
         await expect(sheet_row(page, first).get_by_test_id("qa-verdict")).to_have_attribute(

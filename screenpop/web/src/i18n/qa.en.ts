@@ -45,7 +45,7 @@ const en: Texts<typeof zh> = {
   transcript: { title: 'Transcript', playFrom: 'Play from {at}', unsure: 'Recognised with little confidence ({p}%)', none: 'No transcript', noneText: 'It shows up here once it is made.' },
   sheet: {
     more: '{n} more pieces of evidence',
-    title: 'Score sheet', none: 'Not scored yet', noneText: 'The sheet shows up here after transcription.', due: 'Due', heard: 'Heard', nothing: '(not heard)', noEvidence: 'No evidence', similarity: '{p}% alike', pause: 'Pause {measured} s / due {due} s',
+    title: 'Score sheet', none: 'Not scored yet', noneText: 'The sheet shows up here after transcription.', forbidden: 'Never', due: 'Due', heard: 'Heard', nothing: '(not heard)', noEvidence: 'No evidence', similarity: '{p}% alike', pause: 'Pause {measured} s / due {due} s',
     weight: 'weight {n}', advisory: 'advisory', auto: 'automatic: {verdict}', decidedBy: '{by} decided: {decision}', decide: 'Decide on {rule}', comment: 'Comment (optional)', addedBy: 'added by {by}', remove: 'Remove',
   },
   add: { open: 'Add hit', hint: 'Add a fault that was missed; drag on the wave to mark it', title: 'Add a hit', rule: 'Choose a rule', leg: 'Whose leg', from: 'From (s)', to: 'To (s)', comment: 'Comment', save: 'Save', saved: 'Added' },

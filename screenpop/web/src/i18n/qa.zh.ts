@@ -41,7 +41,7 @@ export default {
   transcript: { title: '转写文本', playFrom: '从 {at} 播放', unsure: '识别把握低（{p}%）', none: '没有转写文本', noneText: '转写完成后显示在这里。' },
   sheet: {
     more: '其余 {n} 条证据',
-    title: '评分表', none: '还没有评分', noneText: '转写和评分完成后显示在这里。', due: '要求', heard: '听到', nothing: '（没有听到）', noEvidence: '没有证据片段', similarity: '相似 {p}%', pause: '停顿 {measured} s / 要求 {due} s',
+    title: '评分表', none: '还没有评分', noneText: '转写和评分完成后显示在这里。', forbidden: '禁语', due: '要求', heard: '听到', nothing: '（没有听到）', noEvidence: '没有证据片段', similarity: '相似 {p}%', pause: '停顿 {measured} s / 要求 {due} s',
     weight: '权重 {n}', advisory: '仅提示', auto: '自动判定：{verdict}', decidedBy: '{by} 判为{decision}', decide: '判定 {rule}', comment: '备注（可不填）', addedBy: '{by} 补记', remove: '删除',
   },
   add: { open: '补记', hint: '补记一处漏掉的问题；可先在波形上拖选一段', title: '补记问题', rule: '选择规则', leg: '哪一方', from: '开始（秒）', to: '结束（秒）', comment: '说明', save: '保存', saved: '已补记' },

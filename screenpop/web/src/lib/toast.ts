@@ -1,16 +1,17 @@
-/** Short messages over the time line, away from the card and from where anybody types. */
+/** Short messages where nobody types or presses: over the time line of the desk, over the transcript of the QA desk. */
 import { ElMessage } from 'element-plus'
 import { errorText } from './errors'
 
-const PLACE = { placement: 'bottom-right', offset: 16, grouping: true, plain: true } as const
+const place = () =>
+  ({ placement: location.pathname.startsWith('/qa') ? 'bottom-left' : 'bottom-right', offset: 16, grouping: true, plain: true }) as const
 
 export function toast(text: string): void {
-  ElMessage({ message: text, type: 'success', duration: 2_500, ...PLACE })
+  ElMessage({ message: text, type: 'success', duration: 2_500, ...place() })
 }
 
 /** A sentence of the service about something that went wrong. */
 export function toastText(text: string): void {
-  ElMessage({ message: text, type: 'error', duration: 6_000, showClose: true, ...PLACE })
+  ElMessage({ message: text, type: 'error', duration: 6_000, showClose: true, ...place() })
 }
 
 export function toastError(error: unknown): void {
