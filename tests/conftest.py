@@ -7,6 +7,7 @@ pytest_plugins: list[str] = [
     "tests.plugins.asterisk",
     "tests.plugins.screenpop",
     "tests.plugins.browser",
+    "tests.plugins.desk_page",
     "tests.plugins.agi",
     "tests.plugins.speech",
     "tests.plugins.qa",

@@ -15,7 +15,6 @@ export default tseslint.config(
       parserOptions: { parser: tseslint.parser, extraFileExtensions: ['.vue'] },
     },
   },
-  { files: ['dev/**/*.mjs'], languageOptions: { globals: globals.node } },
   {
     rules: {
       // What callers and colleagues wrote is text, never markup.
@@ -35,5 +34,4 @@ export default tseslint.config(
       'vue/require-default-prop': 'off',
     },
   },
-  { files: ['dev/**/*.mjs'], rules: { 'no-console': 'off' } },
 )

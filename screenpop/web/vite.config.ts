@@ -3,8 +3,8 @@ import { fileURLToPath } from 'node:url'
 import vue from '@vitejs/plugin-vue'
 import { defineConfig } from 'vite'
 
-// The service (or the mock server of dev/) that `npm run dev` talks to.
-const backend = process.env['LAIDIAN_BACKEND'] ?? 'http://127.0.0.1:8080'
+// The service that `npm run dev` talks to: a `laidian run` or `laidian demo` of this machine unless told otherwise.
+const backend = process.env['LAIDIAN_BACKEND'] ?? 'http://127.0.0.1:8380'
 
 export default defineConfig({
   plugins: [vue()],

@@ -7,13 +7,22 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright, expect
+from playwright.async_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    ViewportSize,
+    async_playwright,
+    expect,
+)
 
 from screenpop.api.app import DIST
 from tests.plugins.screenpop import PASSWORD
 
 ARTEFACTS = Path(__file__).parents[2] / "build" / "artefacts"
 SOON = 20_000  # ms; a page that needs longer is stuck
+VIEWPORT: ViewportSize = {"width": 1366, "height": 768}
 expect.set_options(timeout=SOON)  # by itself it gives up after 5 s, which a busy machine needs
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 _FLAGS = [
@@ -40,11 +49,8 @@ async def browser() -> AsyncIterator[Browser]:
         await started.close()
 
 
-async def signed_in(
-    browser: Browser, base: str, username: str, complaints: list[str], path: str = "/"
-) -> Page:
-    """This person's page at `path`; what the browser complains of is collected."""
-    context = await browser.new_context(viewport={"width": 1366, "height": 768}, locale="zh-CN")
+async def new_page(context: BrowserContext, complaints: list[str]) -> Page:
+    """A tab; what the browser complains of in it is collected."""
     page = await context.new_page()
     page.set_default_timeout(SOON)
 
@@ -54,11 +60,25 @@ async def signed_in(
 
     page.on("console", hear)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.goto(f"{base}{path}")
+    return page
+
+
+async def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:
+    """Fill in the door of the pages and go through it."""
     await page.get_by_test_id("login-username").fill(username)
-    await page.get_by_test_id("login-password").fill(PASSWORD)
+    await page.get_by_test_id("login-password").fill(password)
     await page.get_by_test_id("login-submit").click()
     await page.get_by_test_id("user-menu").wait_for()
+
+
+async def signed_in(
+    browser: Browser, base: str, username: str, complaints: list[str], path: str = "/"
+) -> Page:
+    """This person's page at `path`; what the browser complains of is collected."""
+    context = await browser.new_context(viewport=VIEWPORT, locale="zh-CN")
+    page = await new_page(context, complaints)
+    await page.goto(f"{base}{path}")
+    await sign_in(page, username)
     return page
 
 

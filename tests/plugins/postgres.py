@@ -33,6 +33,12 @@ def _as_postgres() -> list[str]:
     return [*base, "--"]
 
 
+def dsn(url: str) -> dict[str, str]:
+    """What psycopg needs to reach the database of a URL of `Cluster.url`."""
+    name, _, host = url.removeprefix("postgresql+psycopg://postgres@/").partition("?host=")
+    return {"dbname": name, "host": host, "user": "postgres"}
+
+
 @dataclass(slots=True)
 class Cluster:
     """One running server, reached over a socket in its own folder."""

@@ -13,13 +13,8 @@ import pytest
 from cti.store.db import Database
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
-from tests.plugins.postgres import Cluster
+from tests.plugins.postgres import Cluster, dsn
 from tests.plugins.screenpop import PopLine, Story
-
-
-def _dsn(url: str) -> dict[str, str]:
-    name, _, host = url.removeprefix("postgresql+psycopg://postgres@/").partition("?host=")
-    return {"dbname": name, "host": host, "user": "postgres"}
 
 
 @pytest.mark.postgres
@@ -28,7 +23,7 @@ async def test_slow_look_up_does_not_hold_up_the_ring(
 ) -> None:
     """Past the deadline the pop comes without the customer, and an update completes it."""
     popline: PopLine = await start_popline(postgres_url, seeded=False, pop={"lookup_deadline_s": 0.2})
-    with psycopg.connect(**_dsn(postgres_url)) as lock:
+    with psycopg.connect(**dsn(postgres_url)) as lock:
         async with popline.page("a1001") as page:
             lock.execute("LOCK TABLE numbers IN ACCESS EXCLUSIVE MODE")
             popline.hear(*Story().rings("1001"))
@@ -49,7 +44,7 @@ async def test_store_away_and_back(
 ) -> None:
     """No database: outcome unavailable, calls go on; back: the customer follows, the ledger is whole."""
     popline: PopLine = await start_popline(postgres_url, seeded=False)
-    name = _dsn(postgres_url)["dbname"]
+    name = dsn(postgres_url)["dbname"]
     story = Story()
     async with popline.page("a1001") as page:
         postgres_cluster.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
@@ -159,7 +154,7 @@ async def test_service_starts_without_a_store_and_pops_come(
     start_popline: Callable[..., Any], postgres_url: str, postgres_cluster: Cluster
 ) -> None:
     """With the database away from the beginning the service still answers its health check."""
-    name = _dsn(postgres_url)["dbname"]
+    name = dsn(postgres_url)["dbname"]
     postgres_cluster.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
     async with asyncio.timeout(60):
         popline: PopLine = await start_popline(postgres_url)

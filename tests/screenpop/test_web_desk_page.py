@@ -1,0 +1,102 @@
+"""The frame around the desk: the door, doors that are closed, language, look, own state, the ledger."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from asterisk_conf.instance import Instance
+from asterisk_conf.softphones import Phones
+from cti.domain.call import CallEventKind as K
+from tests.ami.played_pbx import steps
+from tests.plugins.browser import keep, signed_in
+from tests.plugins.desk_page import DeskPage
+from tests.screenpop.test_pop_asterisk import listening
+
+pytestmark = pytest.mark.browser
+
+
+async def test_wrong_password_is_told_and_the_field_is_ready_again(desk_page: DeskPage) -> None:
+    """A wrong password is answered in words and the cursor stands in the emptied password field."""
+    desk_page.faults_expected = True  # 401
+    page = await desk_page.tab()
+    await page.get_by_test_id("login-submit").click()
+    await expect(page.get_by_text("请输入用户名")).to_be_visible()
+    await page.get_by_test_id("login-username").fill("a1001")
+    await page.get_by_test_id("login-password").fill("wrong-horse")
+    await page.get_by_test_id("login-submit").click()
+    await expect(page.get_by_test_id("login-error")).to_contain_text("用户名或密码")
+    await expect(page.get_by_test_id("login-password")).to_be_focused()
+    await expect(page.get_by_test_id("login-password")).to_have_value("")
+
+
+async def test_closed_doors_say_so(desk_page: DeskPage) -> None:
+    """An agent at the supervisor's door reads why it is closed; a wrong address says so too."""
+    page = await desk_page.agent()
+    await page.goto(desk_page.base + "/supervisor")
+    await expect(page.get_by_test_id("no-access")).to_contain_text("没有权限")
+    await page.goto(desk_page.base + "/no/such/page")
+    await expect(page.get_by_test_id("not-found")).to_be_visible()
+
+
+async def test_supervisor_reads_the_ledger(desk_page: DeskPage) -> None:
+    """The supervisor lands on the ledger; the chosen agent is kept in the address."""
+    desk_page.pbx.call("twenty").rest()
+    of = Counter(e.agent for step in steps("twenty") for e in step.tells if e.kind is K.OFFERED)
+    await desk_page.pbx_goes_and_returns()
+    await desk_page.popline.parts.ctx.ledger.settled(10)
+    page = await desk_page.signed_in("boss")
+    rows = page.get_by_test_id("ledger-row")
+    await expect(rows).to_have_count(of.total())
+    await expect(page.get_by_test_id("gaps")).to_contain_text(re.compile(r"断开 \d\d:\d\d"))
+    await keep(page, "desk-ledger")
+    await page.get_by_test_id("ledger-agent").select_option("1002")
+    await expect(rows).to_have_count(of["1002"])
+    assert page.url.endswith("/supervisor?agent=1002")
+    await page.reload()
+    await expect(rows).to_have_count(of["1002"])
+
+
+async def test_page_speaks_english_and_turns_dark(desk_page: DeskPage) -> None:
+    """Language and appearance are switched in place and kept."""
+    page = await desk_page.agent()
+    await page.get_by_test_id("lang-switch").click()
+    await expect(page.get_by_test_id("state-switch")).to_contain_text("Available")
+    await page.get_by_test_id("user-menu").click()
+    for _ in range(2):  # as the system → light → dark
+        await page.get_by_test_id("theme-switch").click()
+    await expect(page.locator("html")).to_have_class(re.compile("dark"))
+    await page.reload()
+    await expect(page.get_by_test_id("state-switch")).to_contain_text("Available")
+    await expect(page.locator("html")).to_have_attribute("lang", "en")
+    await expect(page.locator("html")).to_have_class(re.compile("dark"))
+
+
+@pytest.mark.asterisk
+@pytest.mark.xdist_group("asterisk")
+async def test_own_state_is_switched_by_keys(
+    browser: Browser,
+    start_popline: Callable[..., Any],
+    seeded_url: str,
+    asterisk: Instance,
+    phones: Phones,
+) -> None:
+    """Alt-B 2 goes to lunch, Alt-A comes back; the switch shows what the PBX confirmed."""
+    await phones.agent("1001", answer_after=None)
+    complaints: list[str] = []
+    async with listening(start_popline, seeded_url, asterisk, wrapup_s=0) as popline:
+        page = await signed_in(browser, popline.base, "a1001", complaints)
+        switch = page.get_by_test_id("state-switch")
+        await expect(switch).to_have_attribute("data-state", "available")
+        await page.keyboard.press("Alt+b")
+        await page.keyboard.press("2")
+        await expect(switch).to_have_attribute("data-state", "paused")
+        await expect(switch).to_contain_text("就餐")
+        await page.keyboard.press("Alt+a")
+        await expect(switch).to_have_attribute("data-state", "available")
+    assert complaints == []
