@@ -70,7 +70,7 @@ async def set_agent_state(call: ApiCall) -> m.StateOut:
     try:
         call.ctx.service.set_state(agent, reason)
     except Unavailable:
-        raise ApiError(503, "pbx_away", "与话务平台的连接已断开，状态没有改变；恢复后请再试。") from None
+        raise ApiError(503, "pbx_away", "与交换机断开，暂时不能改变状态，恢复后请重试。") from None
     return m.StateOut(state=body.state, reason=reason or "")
 
 

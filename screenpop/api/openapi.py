@@ -23,7 +23,7 @@ _ERRORS = {
     422: "请求内容不正确",
     429: "尝试次数过多",
     500: "服务内部出错",
-    503: "数据库或话务平台暂时不可用",
+    503: "数据库或交换机暂时不可用",
 }
 _CLIENT = (wire.Auth, wire.Ack, wire.Ping)
 _SERVER = (wire.Ready, wire.Pop, wire.PopUpdate, wire.PopClose, wire.State, wire.Error, wire.Pong)

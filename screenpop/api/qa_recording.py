@@ -23,7 +23,7 @@ async def pause_recording(call: ApiCall) -> m.RecordingOut:
         raise ApiError(409, "not_recording", "这通电话现在没有在录音。") from None
     except (Unavailable, TransportError, DeadlineExceeded):
         raise ApiError(
-            503, "pbx_away", "话务平台没有应答，录音状态没有改变；请先不要让客户说支付信息。"
+            503, "pbx_away", "交换机没有应答，录音状态没有改变；请先不要让客户说支付信息。"
         ) from None
 
 

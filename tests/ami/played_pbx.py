@@ -30,6 +30,7 @@ NAME = "刘女士"
 NODE = "pbx1"
 _ID = re.compile(r"(\d{10})\.(\d+)")
 _CHANNEL = re.compile(r"-([0-9a-f]{8})(?=;\d$|$)")
+_SHOWN = ("DeviceStateChange", "QueueMemberStatus")
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -157,11 +158,16 @@ class PlayedCall:
         self._first = self._left[0].pairs
 
     def until(self, kind: CallEventKind, agent: str = "") -> None:
-        """Tell what is left, up to the message that makes the tracker tell this of this agent (or of any)."""
+        """Tell what is left, up to the message that makes the tracker tell this of this agent (or of any).
+
+        What the phones and queues then show of it belongs to it.
+        """
         while self._left:
             step = self._left.popleft()
             self._tell(step.pairs)
             if any(e.kind is kind and (not agent or e.agent == agent) for e in step.tells):
+                while self._left and dict(self._left[0].pairs)["Event"] in _SHOWN:
+                    self._tell(self._left.popleft().pairs)
                 return
         raise AssertionError(f"nothing left in {self._trace} tells {kind} {agent}")
 

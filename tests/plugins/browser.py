@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -36,8 +37,8 @@ _FLAGS = [
 ]
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
+@contextlib.asynccontextmanager
+async def chromium() -> AsyncIterator[Browser]:
     """A headless Chromium; skips where there is none, or no built pages for it."""
     if _CHROMIUM is None:
         pytest.skip("no Chromium on this machine (apt: chromium)")
@@ -45,8 +46,17 @@ async def browser() -> AsyncIterator[Browser]:
         pytest.skip("the pages are not built (make setup)")
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
+        try:
+            yield started
+        finally:
+            await started.close()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """A headless Chromium for one test."""
+    async with chromium() as started:
         yield started
-        await started.close()
 
 
 async def new_page(context: BrowserContext, complaints: list[str]) -> Page:

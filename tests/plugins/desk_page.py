@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, WebSocket, expect
 
 from cti.domain.phone import parse
@@ -23,8 +24,8 @@ from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.waybills import GivenWaybill, upsert_waybills
 from tests.ami.played_pbx import NODE, PlayedPbx
 from tests.ami.tcp_proxy import Proxy
-from tests.plugins.browser import SOON, VIEWPORT, new_page, sign_in
-from tests.plugins.screenpop import PopLine
+from tests.plugins.browser import SOON, VIEWPORT, chromium, new_page, sign_in
+from tests.plugins.screenpop import PopLine, poplines
 
 OUYANG, HOSTILE = "13857100944", "13600136000"
 MARKUP = "<img src=x onerror=alert(1)>"
@@ -213,13 +214,19 @@ def furnished_url(tmp_path: Path, _furnished_file: Path) -> str:
     return f"sqlite:///{file}"
 
 
-@pytest.fixture
-async def start_desk_page(
-    browser: Browser, start_popline: Callable[..., Any]
-) -> AsyncIterator[Callable[..., Any]]:
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def module_browser() -> AsyncIterator[Browser]:
+    """A headless Chromium for all tests of a module, which run on the module's loop."""
+    async with chromium() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def start_desk_page(module_browser: Browser, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
     """Start a desk: ``await start_desk_page(url, pop={…})``; in the end no browser may have complained."""
     desks: list[DeskPage] = []
     async with contextlib.AsyncExitStack() as stack:
+        start_popline = await stack.enter_async_context(poplines(tmp_path))
 
         async def start(url: str, *, seeded: bool = True, **sections: Any) -> DeskPage:
             pbx = await stack.enter_async_context(PlayedPbx())
@@ -229,8 +236,7 @@ async def start_desk_page(
             assert fleet is not None
             await fleet.client(NODE).wait_ready()
             line = await stack.enter_async_context(Proxy((popline.parts.host, popline.parts.port)))
-            context = await browser.new_context(viewport=VIEWPORT, locale="zh-CN")
-            context.set_default_timeout(SOON)
+            context = await module_browser.new_context(viewport=VIEWPORT, locale="zh-CN")
             stack.push_async_callback(context.close)
             desks.append(DeskPage(popline, pbx, line, context))
             return desks[-1]
@@ -240,7 +246,7 @@ async def start_desk_page(
     assert said == []
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def desk_page(start_desk_page: Callable[..., Any], furnished_url: str) -> DeskPage:
     """A desk on SQLite with the furnished customers."""
     started: DeskPage = await start_desk_page(furnished_url)

@@ -271,9 +271,9 @@ def story() -> type[Story]:
     return Story
 
 
-@pytest.fixture
-async def start_popline(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
-    """Start a service: ``await start_popline(url, pop={…})``; ended after the test."""
+@contextlib.asynccontextmanager
+async def poplines(folder: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Starts services, which end with the block."""
     logging.getLogger("asyncio").setLevel(logging.ERROR)
     async with contextlib.AsyncExitStack() as stack:
         http = await stack.enter_async_context(aiohttp.ClientSession())
@@ -281,10 +281,17 @@ async def start_popline(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
         async def start(url: str, *, seeded: bool = True, **sections: Any) -> PopLine:
             if not seeded:
                 await asyncio.to_thread(seed, url)
-            settings = hotline_settings(url, tmp_path, **sections)
+            settings = hotline_settings(url, folder, **sections)
             service = await stack.enter_async_context(running(settings))
             return PopLine(service.url, http, service)
 
+        yield start
+
+
+@pytest.fixture
+async def start_popline(tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+    """Start a service: ``await start_popline(url, pop={…})``; ended after the test."""
+    async with poplines(tmp_path) as start:
         yield start
 
 

@@ -9,7 +9,7 @@ from cti.domain.call import CallEventKind as K
 from tests.plugins.browser import keep
 from tests.plugins.desk_page import OUYANG, DeskPage, card_in
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 NOTE = "客户催派送，承诺 16:00 前送达"
 
 

@@ -14,7 +14,7 @@ from cti.store import repos
 from tests.plugins.browser import SOON, sign_in
 from tests.plugins.desk_page import DeskPage, card_in, comes_true
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 NOTE = "客户催派送，承诺 16:00 前送达"
 
 

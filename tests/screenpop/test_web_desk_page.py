@@ -1,24 +1,19 @@
-"""The frame around the desk: the door, doors that are closed, language, look, own state, the ledger."""
+"""The frame around the desk: the door, doors that are closed, language, look, the ledger."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import expect
 
-from asterisk_conf.instance import Instance
-from asterisk_conf.softphones import Phones
 from cti.domain.call import CallEventKind as K
 from tests.ami.played_pbx import steps
-from tests.plugins.browser import keep, signed_in
+from tests.plugins.browser import keep
 from tests.plugins.desk_page import DeskPage
-from tests.screenpop.test_pop_asterisk import listening
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
 
 async def test_wrong_password_is_told_and_the_field_is_ready_again(desk_page: DeskPage) -> None:
@@ -75,28 +70,3 @@ async def test_page_speaks_english_and_turns_dark(desk_page: DeskPage) -> None:
     await expect(page.get_by_test_id("state-switch")).to_contain_text("Available")
     await expect(page.locator("html")).to_have_attribute("lang", "en")
     await expect(page.locator("html")).to_have_class(re.compile("dark"))
-
-
-@pytest.mark.asterisk
-@pytest.mark.xdist_group("asterisk")
-async def test_own_state_is_switched_by_keys(
-    browser: Browser,
-    start_popline: Callable[..., Any],
-    seeded_url: str,
-    asterisk: Instance,
-    phones: Phones,
-) -> None:
-    """Alt-B 2 goes to lunch, Alt-A comes back; the switch shows what the PBX confirmed."""
-    await phones.agent("1001", answer_after=None)
-    complaints: list[str] = []
-    async with listening(start_popline, seeded_url, asterisk, wrapup_s=0) as popline:
-        page = await signed_in(browser, popline.base, "a1001", complaints)
-        switch = page.get_by_test_id("state-switch")
-        await expect(switch).to_have_attribute("data-state", "available")
-        await page.keyboard.press("Alt+b")
-        await page.keyboard.press("2")
-        await expect(switch).to_have_attribute("data-state", "paused")
-        await expect(switch).to_contain_text("就餐")
-        await page.keyboard.press("Alt+a")
-        await expect(switch).to_have_attribute("data-state", "available")
-    assert complaints == []

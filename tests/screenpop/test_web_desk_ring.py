@@ -15,7 +15,7 @@ from tests.plugins.desk_page import HOSTILE, MARKUP, TYPED, DeskPage, card_in
 from tests.plugins.postgres import dsn
 from tests.plugins.screenpop import SHARED, WANG
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 NOTE = "客户催派送，承诺 16:00 前送达"
 
 

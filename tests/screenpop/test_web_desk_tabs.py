@@ -8,7 +8,7 @@ from playwright.async_api import expect
 from cti.domain.call import CallEventKind as K
 from tests.plugins.desk_page import DeskPage, card_in, comes_true, page_says
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 
 
 async def test_pop_is_acknowledged_once_from_the_leading_tab_only(desk_page: DeskPage) -> None:
