@@ -30,7 +30,7 @@ NAME = "刘女士"
 NODE = "pbx1"
 _ID = re.compile(r"(\d{10})\.(\d+)")
 _CHANNEL = re.compile(r"-([0-9a-f]{8})(?=;\d$|$)")
-_SHOWN = ("DeviceStateChange", "QueueMemberStatus")
+_AT_ONCE_S = 0.1  # in the recording: what a phone shows of a step is told with it
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -40,6 +40,7 @@ class Step:
 
     pairs: Pairs
     tells: tuple[CallEvent, ...]
+    at: float  # the PBX's time, in seconds
 
 
 @functools.cache
@@ -56,7 +57,7 @@ def steps(trace: str) -> tuple[Step, ...]:
             told = tracker.feed(entry.message, entry.at)
             calls = tuple(e for e in told if isinstance(e, CallEvent))
             if found or entry.message.name == "Newchannel":
-                found.append(Step(entry.message.pairs(), calls))
+                found.append(Step(entry.message.pairs(), calls, float(entry.message.get("Timestamp"))))
     return tuple(found)
 
 
@@ -160,13 +161,13 @@ class PlayedCall:
     def until(self, kind: CallEventKind, agent: str = "") -> None:
         """Tell what is left, up to the message that makes the tracker tell this of this agent (or of any).
 
-        What the phones and queues then show of it belongs to it.
+        What was said at once of it, as the state of the phone, belongs to it.
         """
         while self._left:
             step = self._left.popleft()
             self._tell(step.pairs)
             if any(e.kind is kind and (not agent or e.agent == agent) for e in step.tells):
-                while self._left and dict(self._left[0].pairs)["Event"] in _SHOWN:
+                while self._left and not self._left[0].tells and self._left[0].at < step.at + _AT_ONCE_S:
                     self._tell(self._left.popleft().pairs)
                 return
         raise AssertionError(f"nothing left in {self._trace} tells {kind} {agent}")
