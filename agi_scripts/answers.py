@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from agi_scripts.ports import Answer, CallInfo
@@ -18,8 +17,8 @@ from cti.errors import UsageError
 from cti.store.db import Database
 from cti.store.repos import ivr
 from cti.store.repos.lookup import find_by_number
+from cti.store.repos.points import balance
 from cti.store.repos.records import add_complaint
-from cti.store.tables import customers
 from cti.waybills.port import Parcel, Waybills
 from ivr_flows import places
 from ivr_flows.protocol import Scalar
@@ -90,7 +89,7 @@ class StoreAnswers:
         outcome, customer = await self._customer_of(args)
         if customer is None:
             return Answer("many" if outcome is Outcome.MANY else "none")
-        points = await self._db.run(lambda conn: _points_of(conn, customer.id))
+        points = await self._db.run(lambda conn: balance(conn, customer.id))
         data = {
             "tier": customer.tier.label if customer.tier else "",
             "green": customer.green_channel,
@@ -103,7 +102,7 @@ class StoreAnswers:
         _, customer = await self._customer_of(args)
         if customer is None:
             return Answer("none")
-        return Answer("found", {"points": await self._db.run(lambda conn: _points_of(conn, customer.id))})
+        return Answer("found", {"points": await self._db.run(lambda conn: balance(conn, customer.id))})
 
     async def _parcel(self, args: Args, call: CallInfo) -> Answer:
         parcel = await self._waybills.find(str(args["number"]))
@@ -234,11 +233,6 @@ class StoreAnswers:
 
 def _of(call: CallInfo) -> dict[str, str]:
     return {"node": call.node, "linkedid": call.linkedid}
-
-
-def _points_of(conn: Connection, customer_id: int) -> int:
-    query = sa.select(customers.c.points).where(customers.c.id == customer_id)
-    return int(conn.execute(query).scalar() or 0)
 
 
 def _row(parcel: Parcel, service: Service) -> dict[str, Any]:

@@ -105,6 +105,22 @@ class TierSettings(Section):
         "sf", description="the active scheme: sf jingguang hubei_ems key_account yuantong abcd, or an own one"
     )
     files: tuple[Path, ...] = Field((), description="own scheme files beside the presets")
+    beside: tuple[str, ...] = Field(
+        ("sf", "jingguang", "hubei_ems", "key_account", "yuantong", "abcd"),
+        description="schemes computed side by side with the active one",
+    )
+    parameters: dict[str, dict[str, float]] = Field(
+        default_factory=dict, description="own thresholds: scheme → parameter → value, as abcd → a → 800000"
+    )
+    revenue: Literal["ordered", "settled"] = Field(
+        "ordered", description="what counts as revenue: amounts of orders, or payments received (HB 第三条)"
+    )
+    reach: float = Field(
+        0.8, gt=0, lt=1, description="升级提案: this share of the next tier's threshold is within reach"
+    )
+    nightly: str = Field(
+        "02:30", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="when tiers are recomputed; empty: never"
+    )
 
 
 class AgentSettings(Section):

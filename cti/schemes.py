@@ -34,6 +34,14 @@ def load_scheme(
     return _read(_text(name), f"{name}.toml", parameters)
 
 
+def load_schemes(
+    names: Iterable[str], files: Iterable[Path], parameters: Mapping[str, Mapping[str, float]]
+) -> list[Scheme]:
+    """The schemes of these names, each with an owner's own thresholds; UsageError, ConfigError as above."""
+    files = list(files)
+    return [load_scheme(name, files, parameters.get(name)) for name in dict.fromkeys(names)]
+
+
 def load_file(file: Path, parameters: Mapping[str, float] | None = None) -> Scheme:
     """An owner's scheme file; ConfigError with every fault."""
     try:

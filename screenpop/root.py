@@ -23,10 +23,10 @@ from cti.domain.phone import Plan, parse
 from cti.errors import DeadlineExceeded, Refused, Unavailable
 from cti.obs import get_logger
 from cti.places import place_of
-from cti.schemes import load_scheme
 from cti.store import migrations, repos
 from cti.store.db import Database
 from cti.store.repos.recordings import open_recordings
+from cti.store.tier_plan import tier_plan, zone_of
 from screenpop import rows, wire
 from screenpop.api.app import DIST, make_app
 from screenpop.api.context import Context, TierLabel
@@ -36,6 +36,7 @@ from screenpop.finder import StoreFinder
 from screenpop.httplog import QuietLog
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
+from screenpop.night import Night
 from screenpop.pop import Call, Pop
 from screenpop.recorder import Recorder
 from screenpop.recordings import Recordings
@@ -84,7 +85,8 @@ async def running(
     """The whole service, for as long as the block runs. Ends by itself in at most some seconds."""
     async with contextlib.AsyncExitStack() as stack:
         plan = plan_of(settings)
-        scheme = load_scheme(settings.tiers.scheme, settings.tiers.files)
+        tiers = tier_plan(settings)
+        scheme = tiers.active
         db = Database(settings.store.url, threads=settings.store.threads)
         stack.callback(db.close)
         journal = Journal(settings.pop.journal)
@@ -120,8 +122,13 @@ async def running(
             tiers=tuple(TierLabel(t.id, t.label) for t in scheme.tiers),
             expects_pbx=pbx and bool(settings.ami),
             recordings=recordings,
+            tier_plan=tiers,
         )
         _gauges(ctx)
+        if settings.tiers.nightly:
+            night = Night(db, tiers, settings.tiers.nightly, zone_of(settings), utc_now)
+            stack.push_async_callback(night.stop)
+            night.start()
         if pbx and settings.ami:
 
             def hear(event: Event) -> None:

@@ -27,13 +27,14 @@ def register(subparsers: Subparsers) -> None:
         subparsers,
         "import",
         run_import,
-        "import customers or waybills from CSV or XLSX (导入)",
+        "import customers, waybills, orders or payments from CSV or XLSX (导入)",
         examples="  laidian import customers 客户.xlsx\n  laidian import waybills 运单.csv --dry-run\n"
+        "  laidian import orders 订单.csv\n"
         "  laidian import customers --columns",
         json_output=True,
         config=True,
     )
-    load.add_argument("kind", choices=("customers", "waybills"))
+    load.add_argument("kind", choices=("customers", "waybills", "orders", "payments"))
     load.add_argument("file", type=Path, nargs="?", metavar="FILE")
     load.add_argument("--url", help="store instead of the one of the settings")
     load.add_argument("--encoding", help="of a CSV, if it is not found out (utf-8, gb18030 …)")
@@ -72,18 +73,21 @@ def run_import(args: argparse.Namespace) -> int:
     from cti.config import load
     from cti.domain.phone import Plan
     from cti.errors import UsageError
-    from cti.schemes import load_scheme
     from cti.store.db import Database
     from cti.store.imports import Options, import_file
     from cti.store.migrations import upgrade
+    from cti.store.tier_plan import tier_plan, zone_of
 
     if args.file is None:
         raise UsageError(f"which file? laidian import {args.kind} FILE.csv")
     settings = load(args.config)
+    plan = tier_plan(settings)
     options = Options(
         now=datetime.now(UTC),
         plan=Plan(settings.phone.home_area, re.compile(settings.phone.internal)),
-        scheme=load_scheme(settings.tiers.scheme, settings.tiers.files),
+        scheme=plan.active,
+        tiers=plan,
+        zone=zone_of(settings),
         encoding=args.encoding,
         skip_bad=args.skip_bad,
         dry_run=args.dry_run,
@@ -130,6 +134,8 @@ def _print(report: Report) -> None:
         print(
             f"{report.file}：{counted}；新增 {report.created}，更新 {report.changed}，未变 {report.unchanged}"
         )
+        if report.tiers_changed:
+            print(f"等级变更 {report.tiers_changed} 位客户")
     else:
         print(f"{report.file}：{counted}；未写入")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from cti.config import Settings
-from cti.schemes import load_scheme
 from cti.store.db import Database
 from cti.store.migrations import upgrade
+from cti.store.recompute import recompute
 from cti.store.synthetic import DEMO_USERS, Filled, add_demo_users, fill
+from cti.store.tier_plan import tier_plan, zone_of
 
 PASSWORD = "laidian-demo"  # noqa: S105 - the demo listens on loopback only, and says this word to everybody
 
@@ -19,9 +20,11 @@ def prepare_store(settings: Settings, seed: int) -> Filled:
     try:
         upgrade(database)
         now = datetime.now(UTC)
+        plan = tier_plan(settings)
         with database.begin() as conn:
-            filled = fill(conn, now=now, scheme=load_scheme(settings.tiers.scheme), seed=seed)
+            filled = fill(conn, now=now, scheme=plan.active, seed=seed)
             add_demo_users(conn, {u.username: PASSWORD for u in DEMO_USERS}, now=now)
+        recompute(database, plan, now=now, zone=zone_of(settings), cause="nightly")
     finally:
         database.close()
     return filled

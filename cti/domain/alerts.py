@@ -1,7 +1,8 @@
 """What an agent should be warned of before the first word (domain.md §3, §4), as Chinese sentences.
 
 Pure: the day is given, because "today" is a matter of the caller's clock and zone. The factors are ours
-(系统默认，待确认): a regular's cycle is the median gap of the last 8 orders, the alert comes past twice that.
+(系统默认，待确认): a regular's cycle is the median gap of the last 8 orders, the alert comes past twice that,
+or when the last thirty days brought less than half of the mean of the three spans before.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from cti.domain.customer import ComplaintSummary, WaybillSummary
 CYCLE_ORDERS = 8
 CYCLE_FACTOR = 2.0
 VOLUME_FACTOR = 0.5
+VOLUME_LEAST = 10.0  # pieces in thirty days: below that half of it is chance
+VOLUME_CYCLE_DAYS = 30.0  # who orders more seldom has empty windows without being about to leave
 BIRTHDAY_AHEAD_DAYS = 7
 
 
@@ -53,16 +56,33 @@ def arrears_alert(arrears_fen: int) -> str | None:
 def churn_alert(signs: ChurnSigns, now: datetime) -> str | None:
     """流失警示, with the figures that caused it."""
     recent = signs.orders[: CYCLE_ORDERS + 1]
+    cycle = silent = None
     if len(recent) > CYCLE_ORDERS:
         gaps = [(a - b).total_seconds() / 86400 for a, b in pairwise(recent)]
         cycle = max(median(gaps), 1.0)
         silent = (now - recent[0]).total_seconds() / 86400
-        if silent > CYCLE_FACTOR * cycle:
-            return f"流失警示：已 {silent:.0f} 天未下单，通常约每 {cycle:.0f} 天一单"
-    before, last = signs.volume_before, signs.volume_30d
-    if before and last is not None and last < VOLUME_FACTOR * before:
-        return f"流失警示：近 30 天 {last:g} 件，低于此前月均 {before:g} 件的一半"
+    return churn_sentence(cycle, silent, signs.volume_30d, signs.volume_before)
+
+
+def churn_sentence(
+    cycle: float | None, silent: float | None, last: float | None, before: float | None
+) -> str | None:
+    """流失警示 from the usual cycle and the silence in days, and the pieces of `ChurnSigns`.
+
+    The store decides by the same figures over all customers at once (`cti.store.repos.metrics`).
+    """
+    if cycle is not None and silent is not None and silent > CYCLE_FACTOR * cycle:
+        return f"流失警示：已 {silent:.0f} 天未下单，通常约每 {cycle:.0f} 天一单"
+    if cycle is not None and cycle > VOLUME_CYCLE_DAYS:
+        return None
+    if before is not None and last is not None and before >= VOLUME_LEAST and last < VOLUME_FACTOR * before:
+        return f"流失警示：近 30 天 {last:g} 件，低于此前月均 {before:.4g} 件的一半"
     return None
+
+
+def upgrade_alert(label: str) -> str | None:
+    """The next tier is within reach (XJ 5.2.3): worth a word to the customer."""
+    return f"升级机会：接近{label}，可介绍升级权益" if label else None
 
 
 def complaint_alert(complaints: Sequence[ComplaintSummary], now: datetime, zone: tzinfo) -> str | None:

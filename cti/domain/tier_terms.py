@@ -62,8 +62,8 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     ">=": operator.ge,
     "==": operator.eq,
 }
-_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "≠"}
-_SIGNS = {"<=": "≤", ">=": "≥", "==": "="}
+NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "≠"}
+SIGNS = {"<=": "≤", ">=": "≥", "==": "="}
 
 Metrics = Mapping[str, Any]
 
@@ -84,8 +84,8 @@ class Compare:
     def say(self, metrics: Metrics, wanted: bool) -> str:
         given = metrics.get(self.metric, METRICS[self.metric].default)
         known = METRICS[self.metric]
-        op = self.op if wanted else _NEGATED[self.op]
-        sign = _SIGNS.get(op, op)
+        op = self.op if wanted else NEGATED[self.op]
+        sign = SIGNS.get(op, op)
         if given is None or given == float("inf"):
             return f"{known.label}未知"
         unit = f" {known.unit}" if known.unit else ""
@@ -190,7 +190,7 @@ def _said(terms: tuple[Term, ...], metrics: Metrics) -> Iterator[str]:
         metric = term.metric if isinstance(term, Compare) else ""
         text = term.say(metrics, True)
         if isinstance(term, Compare) and metric == before:
-            yield f" 且 {_SIGNS.get(term.op, term.op)} {amount(term.value)}"
+            yield f" 且 {SIGNS.get(term.op, term.op)} {amount(term.value)}"
         elif text:
             yield text
         before = metric

@@ -8,6 +8,7 @@ number of readers (WAL), on PostgreSQL reads run in autocommit, which saves two 
 from __future__ import annotations
 
 import asyncio
+import math
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -223,6 +224,10 @@ def _engine(url: URL, size: int, *, read_only: bool) -> Engine:
     )
 
 
+def _sqrt(value: float | None) -> float | None:
+    return None if value is None or value < 0 else math.sqrt(value)
+
+
 def _sqlite_engine(url: URL, size: int, *, read_only: bool) -> Engine:
     engine = sa.create_engine(
         url,
@@ -240,6 +245,8 @@ def _sqlite_engine(url: URL, size: int, *, read_only: bool) -> Engine:
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, record: Any) -> None:
         connection.isolation_level = None  # our own BEGIN below, not the driver's late one
+        # not every build of SQLite has the mathematical functions
+        connection.create_function("sqrt", 1, _sqrt, deterministic=True)
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")

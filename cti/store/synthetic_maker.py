@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from cti.domain.classification import INDUSTRIES, SERVICES
 from cti.domain.phone import parse
 from cti.domain.waybill import WaybillState
 from cti.store import synthetic_words as words
@@ -55,7 +56,11 @@ class Maker:
         if self._dice.random() < 0.4:
             values["delivery_preference"] = self._dice.choice(words.TIMES)
         people, numbers = self._firm(values, city, area, i) if firm else self._person(values, area, i)
-        metrics = {"monthly_revenue": revenue, "annual_revenue": round(revenue * 12, 2)}
+        values |= {"county": f"{city}{district}", "industry": self._dice.choice(INDUSTRIES)}
+        values["services"] = "、".join(sorted(self._dice.sample(SERVICES[:4], 2), key=SERVICES.index))
+        metrics: dict[str, Any] = {"monthly_revenue": revenue, "annual_revenue": round(revenue * 12, 2)}
+        if firm:
+            metrics["is_contract"] = True
         return Given(values, metrics, people, numbers)
 
     def _firm(self, values: dict[str, Any], city: str, area: str, i: int) -> Any:
@@ -216,20 +221,26 @@ class Maker:
         at = self._now - timedelta(days=self._dice.uniform(0, 1.2) * cycle)
         if self._dice.random() < 0.07:
             at -= timedelta(days=cycle * 4)
-        rows = []
-        for j in range(12):
+        pieces, home = self._dice.randrange(2, 20), given.values["address"].partition("市")[0]
+        rows: list[dict[str, Any]] = []
+        while len(rows) < 12 or at > self._now - timedelta(days=180):
+            # what lies further back than a month is kept as weekly sums
+            span = cycle if len(rows) < 12 or at > self._now - timedelta(days=32) else max(cycle, 7.0)
+            part = span / cycle * self._dice.uniform(0.7, 1.3)
+            amount = int(revenue * 100 * cycle / 30 * part)
             rows.append(
                 {
-                    "number": f"DD{given.values['code']}{j:03d}",
+                    "number": f"DD{given.values['code']}{len(rows):03d}",
                     "customer_id": customer_id,
                     "at": at,
-                    "pieces": self._dice.randrange(1, 30),
-                    "amount_fen": int(revenue * 100 * cycle / 30),
-                    "paid_fen": int(revenue * 100 * cycle / 30),
+                    "pieces": max(1, round(pieces * part)),
+                    "amount_fen": amount,
+                    "paid_fen": amount,
+                    "region": home,
                     "source": SOURCE,
                 }
             )
-            at -= timedelta(days=cycle * self._dice.uniform(0.7, 1.3))
+            at -= timedelta(days=span * self._dice.uniform(0.7, 1.3))
         return rows
 
     def complaint(self) -> tuple[str, str, datetime, list[str]]:

@@ -113,13 +113,16 @@ customers = Table(
     _text("special_handling"),  # 特殊操作需求
     _text("delivery_preference"),  # 包装/送达时间偏好
     _json("preferences"),  # further ones, label → text
+    # classification (HB): 行业; 业务种类 joined by 、; the county that a rank is counted in
+    _text("industry"),
+    _text("services"),
+    _text("county"),
     # trade history
     Column("cooperation_years", Float),  # 合作年限
     _fen("spend_fen"),  # 消费金额
     _text("payment"),  # 付款情况
     _fen("arrears_fen"),  # 欠款
     Column("satisfaction", Float),  # 满意度, 1–5
-    _count("points"),  # 积分
     _at("last_order_at"),
     # what the tier engine was given and said; metrics of money are 元 as in the schemes
     _json("metrics"),
@@ -141,6 +144,12 @@ customers = Table(
     Index("ix_customers_grams", "grams", postgresql_using="gin").ddl_if(dialect="postgresql"),
     Index(None, "tier_scheme", "tier_id"),
     Index(None, "representative"),
+    Index(
+        "ix_customers_county",
+        "county",
+        sqlite_where=text("county <> ''"),
+        postgresql_where=text("county <> ''"),
+    ),
 )
 
 customer_contacts = Table(  # 联系人 of a company
@@ -201,7 +210,10 @@ tier_history = Table(
     _text("reason"),
     _json("metrics"),
     _text("cause"),  # import, nightly, by hand
+    _text("from_tier_id"),  # "" for the first one
+    _count("step"),  # 1: up, -1: down, 0: first, or an unknown tier before
     Index(None, "customer_id", "at"),
+    Index("ix_tier_history_up", "at", sqlite_where=text("step = 1"), postgresql_where=text("step = 1")),
 )
 
 # --- what they sent ----------------------------------------------------------------------------------
@@ -285,7 +297,8 @@ orders = Table(  # what tier metrics are computed from
     _fen("amount_fen"),
     _fen("paid_fen"),
     _text("waybill"),
-    _text("state"),
+    _text("state"),  # cancelled ones count for nothing
+    _text("region"),  # 业务地市: the prefecture it was sent from
     _text("source"),
     Index(None, "customer_id", "at"),
 )
@@ -493,7 +506,7 @@ imports = Table(
     "imports",
     metadata,
     _id(),
-    _must_text("kind"),  # customers, waybills
+    _must_text("kind"),  # customers, waybills, orders, payments
     _must_text("sha256"),
     _text("file_name"),
     _text("options"),  # what else decides the outcome: skip-bad, encoding

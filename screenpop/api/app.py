@@ -19,6 +19,7 @@ from screenpop.api import (
     qa_recording,
     qa_rules,
     qa_steps,
+    value,
 )
 from screenpop.api import models as m
 from screenpop.api.context import Context
@@ -74,6 +75,7 @@ ROUTES: tuple[Route, ...] = (
     *qa_steps.ROUTES,
     *qa_figures.ROUTES,
     *qa_rules.ROUTES,
+    *value.ROUTES,
     Route("GET", "/openapi.json", get_openapi, m.OpenApiOut, "本接口的 OpenAPI 文档", "service", public=True),
 )
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cti.config import Settings
-from cti.domain.phone import Plan
+from cti.domain import phone
 from cti.store.db import Database
+from cti.store.repos.tiering import Plan
 from screenpop.auth import Gate, Principal
 from screenpop.finder import StoreFinder
 from screenpop.ledger import LedgerWriter
@@ -32,12 +33,13 @@ class Context:
     service: Service
     finder: StoreFinder
     ledger: LedgerWriter
-    plan: Plan
+    plan: phone.Plan
     now: Callable[[], datetime]
     scheme: str = ""
     tiers: tuple[TierLabel, ...] = ()
     expects_pbx: bool = field(default=True)  # readiness needs at least one node
     recordings: Recordings | None = None
+    tier_plan: Plan | None = None
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""

@@ -57,6 +57,7 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             {"name": "desk", "description": "登录与座席状态"},
             {"name": "pops", "description": "弹屏与话后处理"},
             {"name": "customers", "description": "客户、运单、投诉"},
+            {"name": "value", "description": "客户经营：等级、升级提案、流失警示、偏好、积分；金额为元"},
             {"name": "ledger", "description": "弹屏台账"},
             {"name": "qa", "description": "录音与服务用语质检；通话内的时间为接通后的毫秒"},
             {"name": "service", "description": "接口文档"},

@@ -23,6 +23,7 @@ from cti.ami.wire import Message
 from cti.config import AmiNode, Settings
 from cti.store.db import Database
 from cti.store.migrations import upgrade
+from cti.store.repos.points import add_points
 from cti.store.tables import customers, numbers, waybill_events, waybills
 
 CALLER = "13800138000"
@@ -48,7 +49,6 @@ def fill(db: Database) -> None:
                     name=name,
                     title="先生",
                     address="深圳市福田区",
-                    points=1280,
                     tier_scheme="sf" if tier else "",
                     tier_id="vip" if tier else "",
                     tier_label=tier,
@@ -60,6 +60,7 @@ def fill(db: Database) -> None:
                 )
                 .returning(customers.c.id)
             ).scalar_one()
+            add_points(conn, cid, 1280, at=now, reason="期初", who="test")
             conn.execute(
                 sa.insert(numbers).values(
                     key=f"mobile:{phone}", suffix=phone[-8:], display=phone, customer_id=cid

@@ -37,6 +37,9 @@ CUSTOMERS: dict[str, tuple[str, ...]] = {
     "timeliness": ("时效要求",),
     "special_handling": ("特殊操作需求", "特殊操作"),
     "delivery_preference": ("包装/送达时间偏好", "包装偏好", "送达时间偏好"),
+    "industry": ("行业", "所属行业", "行业分类"),
+    "services": ("业务种类", "业务类型", "使用业务"),
+    "county": ("区县", "县", "所属区县", "县市"),
     "cooperation_years": ("合作年限",),
     "spend_fen": ("消费金额", "累计消费金额"),
     "payment": ("付款情况",),
@@ -88,8 +91,37 @@ WAYBILLS: dict[str, tuple[str, ...]] = {
     "event_operator": ("操作人", "操作员"),
     "event_text": ("事件描述", "轨迹", "描述"),
 }
-TABLES: dict[str, Mapping[str, tuple[str, ...]]] = {"customers": CUSTOMERS, "waybills": WAYBILLS}
-MUST: dict[str, tuple[str, ...]] = {"customers": ("code", "name"), "waybills": ("number",)}
+ORDERS: dict[str, tuple[str, ...]] = {
+    "number": ("订单号", "订单编号"),
+    "code": ("客户编号", "编号", "客户代码", "客户号"),
+    "at": ("下单时间", "订单时间", "下单日期", "日期"),
+    "pieces": ("件数", "订单件数"),
+    "amount_fen": ("金额", "订单金额", "运费"),
+    "paid_fen": ("已付金额", "实付金额", "已付"),
+    "waybill": ("运单号",),
+    "state": ("状态", "订单状态"),
+    "region": ("业务地市", "寄件地市", "地市"),
+}
+PAYMENTS: dict[str, tuple[str, ...]] = {
+    "number": ("流水号", "付款编号", "收款编号", "收款单号"),
+    "code": ("客户编号", "编号", "客户代码", "客户号"),
+    "at": ("付款时间", "收款时间", "付款日期", "收款日期", "日期"),
+    "amount_fen": ("金额", "付款金额", "收款金额"),
+    "order_number": ("订单号", "订单编号"),
+    "method": ("付款方式", "收款方式"),
+}
+TABLES: dict[str, Mapping[str, tuple[str, ...]]] = {
+    "customers": CUSTOMERS,
+    "waybills": WAYBILLS,
+    "orders": ORDERS,
+    "payments": PAYMENTS,
+}
+MUST: dict[str, tuple[str, ...]] = {
+    "customers": ("code", "name"),
+    "waybills": ("number",),
+    "orders": ("number", "code", "at"),
+    "payments": ("number", "code", "at", "amount_fen"),
+}
 
 # these may stand several times in one file, and may be numbered (联系人2, 移动电话1)
 _MANY = frozenset({"phone", "fixed", "mobile", "contact", "contact_phone", "contact_age"}) | frozenset(

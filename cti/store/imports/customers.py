@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from cti.domain.classification import SERVICES, services_from
 from cti.domain.phone import Number, Plan
 from cti.domain.tier_terms import FLAG_LABELS
 from cti.store.imports import cells as cell
@@ -26,6 +27,7 @@ _PERSON_FIELDS = {"birthday", "occupation", "mobile", "hobbies"}
 _TEXTS = (
     *("code", "name", "company", "address", "business", "occupation", "hobbies", "note", "cargo", "payment"),
     *("transport_volume", "routes", "timeliness", "special_handling", "representative"),
+    *("industry", "county"),
 )
 _FEN = ("spend_fen", "arrears_fen")
 _METRICS = (
@@ -140,6 +142,7 @@ class CustomerReader:
             "cooperation_years": lambda v: cell.figure(v.removesuffix("年")),
             "satisfaction": cell.figure,
             "points": cell.whole,
+            "services": _services,
             "last_order_at": cell.moment,
             "green_channel": cell.yes_no,
             "title": lambda v: _TITLES.get(v, cell.text(v)),
@@ -238,9 +241,21 @@ def _kind_word(value: str) -> str:
         raise cell.CellError(f"{value} 应为 公司 或 个人") from None
 
 
+def _words(value: str) -> list[str]:
+    marked = cell.text(value).translate(str.maketrans("，;；,/", "、、、、、"))
+    return [w.strip() for w in marked.split("、") if w.strip()]
+
+
+def _services(value: str) -> str:
+    known, unknown = services_from(_words(value))
+    if unknown:
+        raise cell.CellError(f"未知业务 {'、'.join(unknown)}；可用：{'、'.join(SERVICES)}")
+    return "、".join(known)
+
+
 def _flags(value: str) -> list[str]:
     by_label = {label: flag for flag, label in FLAG_LABELS.items()}
-    words = [w for w in value.replace("，", "、").replace(";", "、").replace(",", "、").split("、") if w]
+    words = _words(value)
     unknown = [w for w in words if w not in by_label and w not in FLAG_LABELS]
     if unknown:
         raise cell.CellError(f"未知标记 {'、'.join(unknown)}；可用：{'、'.join(by_label)}")

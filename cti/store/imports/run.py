@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,21 +23,39 @@ from cti.domain.phone import Plan
 from cti.domain.tiers import Scheme
 from cti.errors import UsageError
 from cti.store.db import Database
+from cti.store.imports.cells import CHINA
 from cti.store.imports.columns import understand
 from cti.store.imports.customers import CustomerReader, CustomerRecord
-from cti.store.imports.lock import import_lock
+from cti.store.lock import store_lock
+from cti.store.imports.orders import LedgerRecord, OrderReader, PaymentReader
 from cti.store.imports.record import Fault
 from cti.store.imports.rows import Source, open_source, read_rows
 from cti.store.imports.waybills import WaybillReader, WaybillRecord
+from cti.store.recompute import recompute
 from cti.store.repos.customers import Given, upsert_customers
+from cti.store.repos.orders import upsert_ledger
 from cti.store.repos.people import add_audit
+from cti.store.repos.tiering import Plan as TierPlan
 from cti.store.repos.waybills import GivenWaybill, upsert_waybills
 from cti.store.tables import imports
 
 BATCH = 500
 MAX_FAULTS = 200  # reported one by one; all are counted
 LOCK_WAIT_S = 600.0
-KINDS = ("customers", "waybills")
+KINDS = ("customers", "waybills", "orders", "payments")
+
+READERS: dict[str, Any] = {
+    "customers": CustomerReader,
+    "waybills": WaybillReader,
+    "orders": OrderReader,
+    "payments": PaymentReader,
+}
+RECORDS: dict[str, Any] = {
+    "customers": CustomerRecord,
+    "waybills": WaybillRecord,
+    "orders": LedgerRecord,
+    "payments": LedgerRecord,
+}
 
 Progress = Callable[[str, int], None]
 
@@ -49,7 +68,7 @@ class Report:
     file: str
     sha256: str
     encoding: str
-    rows: int = 0  # records: customers or waybills
+    rows: int = 0  # records: customers, waybills, orders or payments
     created: int = 0
     changed: int = 0
     unchanged: int = 0
@@ -58,10 +77,13 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     written: bool = False
     already: datetime | None = None  # when this very file was imported before
+    tiers_changed: int | None = None  # by the recomputation that follows; None where none did
+    touched: set[int] = field(default_factory=set, repr=False)  # customers whose figures may differ now
 
     def as_json(self) -> dict[str, Any]:
         """For ``--json``."""
-        return asdict(self) | {"already": self.already.isoformat() if self.already else None}
+        told = asdict(self) | {"already": self.already.isoformat() if self.already else None}
+        return {k: v for k, v in told.items() if k != "touched"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,8 @@ class Options:
     dry_run: bool = False
     again: bool = False
     who: str = "cli"
+    tiers: TierPlan | None = None  # what to recompute afterwards; None: nothing
+    zone: tzinfo = CHINA
 
 
 def import_file(
@@ -94,9 +118,25 @@ def import_file(
         _prove(source, options, report, spool, progress)
         if options.dry_run or (report.bad and not options.skip_bad):
             return report
-        with import_lock(database, LOCK_WAIT_S), database.begin() as connection:
+        with suppress(_NothingWritten), store_lock(database, LOCK_WAIT_S), database.begin() as connection:
             _write(connection, options, report, spool, progress)
+    if options.tiers is not None and report.touched:
+        # behind the import's transaction: what is cut short here the night's run makes good
+        done = recompute(
+            database,
+            options.tiers,
+            now=options.now,
+            zone=options.zone,
+            cause="import",
+            ids=sorted(report.touched),
+            progress=progress,
+        )
+        report.tiers_changed = done.changed
     return report
+
+
+class _NothingWritten(Exception):
+    """Takes the transaction back: rows turned out to be bad while they were written."""
 
 
 def _prove(source: Source, options: Options, report: Report, spool: IO[str], progress: Progress) -> None:
@@ -110,7 +150,7 @@ def _prove(source: Source, options: Options, report: Report, spool: IO[str], pro
         raise UsageError(f"{source.file}: {e}") from None
     if header.unknown:
         report.warnings.append(f"未识别的列，已忽略：{'、'.join(header.unknown)}")
-    reader = (CustomerReader if report.kind == "customers" else WaybillReader)(header, options.plan)
+    reader = READERS[report.kind](header, options.plan)
     seen = 0
     for record in reader.records(rows):
         seen += 1
@@ -148,6 +188,10 @@ def _write(conn: Connection, options: Options, report: Report, spool: IO[str], p
         _write_batch(conn, batch, options, report)
         done += len(batch)
         progress("写入", done)
+    if report.bad and not options.skip_bad:
+        report.created = report.changed = report.unchanged = 0
+        report.touched.clear()
+        raise _NothingWritten
     conn.execute(
         sa.insert(imports).values(
             kind=report.kind,
@@ -177,6 +221,16 @@ def _write_batch(conn: Connection, batch: list[Any], options: Options, report: R
             f"编号 {code}：{key} 是虚拟号（中间号），不保存为客户号码" for code, key in wrote.skipped_virtual
         ]
         counts: Any = wrote
+        report.touched |= wrote.ids
+    elif report.kind in ("orders", "payments"):
+        counts = upsert_ledger(conn, report.kind, [(r.code, r.values) for r in batch], source="import")
+        report.touched |= counts.touched
+        lines = {r.number: r.line for r in batch}
+        faults = [Fault(lines[n], "客户编号", f"没有客户编号 {code}") for n, code in counts.unknown]
+        report.bad += len(faults)
+        report.rows -= len(faults)
+        report.faults += faults[: max(0, MAX_FAULTS - len(report.faults))]
+        told = []
     else:
         parcels = [GivenWaybill(r.values, r.events, r.sender_code, r.receiver_code) for r in batch]
         counts = upsert_waybills(conn, parcels, now=options.now, source="import")
@@ -191,7 +245,7 @@ def _batches(spool: IO[str], kind: str) -> Iterator[list[Any]]:
     batch: list[Any] = []
     for line in spool:
         record = json.loads(line, object_hook=_revive)
-        batch.append(CustomerRecord(**record) if kind == "customers" else WaybillRecord(**record))
+        batch.append(RECORDS[kind](**record))
         if len(batch) == BATCH:
             yield batch
             batch = []

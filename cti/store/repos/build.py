@@ -115,17 +115,17 @@ def history_from(rows: Mapping[str, Sequence[Row]], customer: Row, now: datetime
     shown = tuple(w for i, w in enumerate(newest) if i < 5 or w.problem)
     contacts = tuple(contact_from(row) for row in rows["contacts"])
     complaints = tuple(complaint_from(row) for row in rows["complaints"])
-    metrics = _json(customer["metrics"])
     orders = [at for at in (moment(row["at"]) for row in rows["orders"]) if at is not None]
     signs = say.ChurnSigns(
         orders=tuple(sorted(orders, reverse=True)),
-        volume_30d=_number(metrics.get("volume_30d")),
-        volume_before=_number(metrics.get("volume_before")),
+        volume_30d=_number(customer["volume_30d"]),
+        volume_before=_number(customer["volume_before"]),
     )
     told = [
         say.complaint_alert(complaints, now, zone),
         *say.waybill_alerts(shown),
         say.churn_alert(signs, now),
+        say.upgrade_alert(customer["reach_label"] or ""),
         say.arrears_alert(int(customer["arrears_fen"])),
         say.birthday_alert(
             day(customer["birthday"]),

@@ -10,8 +10,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from cti.domain.growth import rank
 from cti.domain.tiers import MetricsError, Scheme
 from cti.store.repos.grams import index_terms
+from cti.store.repos.points import set_balances
 from cti.store.tables import axb_bindings, customer_contacts, customers, numbers, tier_history
 
 LOOSE = "其它电话"  # numbers that are kept for reading but cannot be matched
@@ -36,6 +38,7 @@ class Counts:
     changed: int = 0
     unchanged: int = 0
     skipped_virtual: list[tuple[str, str]] = field(default_factory=list)  # 编号, key
+    ids: set[int] = field(default_factory=set)  # of everybody in the batch
 
 
 def upsert_customers(
@@ -71,7 +74,8 @@ def upsert_customers(
                 touched.add(code)
                 updates.append((row, changes))
         if values.get("tier_id") and (row is None or row["tier_id"] != values["tier_id"]):
-            tiers.append((code, values))
+            same_scheme = row is not None and row["tier_scheme"] == values["tier_scheme"]
+            tiers.append((code, values, row["tier_id"] if row is not None and same_scheme else ""))
     ids = {code: row["id"] for code, row in existing.items()}
     if new:
         made = conn.execute(sa.insert(customers).returning(customers.c.id, customers.c.code), new)
@@ -79,9 +83,13 @@ def upsert_customers(
     for row, changes in updates:
         same = sa.update(customers).where(customers.c.id == row["id"])
         conn.execute(same.values(**changes, updated_at=now, version=row["version"] + 1))
+    points = {ids[code]: g.values["points"] for code, g in by_code.items() if "points" in g.values}
+    codes = {id_: code for code, id_ in ids.items()}
+    touched |= {codes[id_] for id_ in set_balances(conn, points, at=now, who=source)} if points else set()
     touched |= _write_people(conn, by_code, ids, people)
     touched |= _write_numbers(conn, by_code, ids, source, counts)
-    _write_history(conn, tiers, ids, now, cause)
+    _write_history(conn, tiers, ids, now, cause, scheme)
+    counts.ids = set(ids.values())
     counts.created = len(new)
     counts.changed = len(touched & existing.keys())
     counts.unchanged = len(existing) - counts.changed
@@ -95,7 +103,7 @@ _BLANK: dict[str, Any] = {
     if isinstance(column.type, sa.Text) and column.server_default is not None
 } | {
     **dict.fromkeys(("birthday", "cooperation_years", "satisfaction", "last_order_at", "tier_at")),
-    **dict.fromkeys(("spend_fen", "arrears_fen", "points"), 0),
+    **dict.fromkeys(("spend_fen", "arrears_fen"), 0),
     **dict.fromkeys(("birthday_month_only", "green_channel"), False),
     "preferences": {},
     "metrics": {},
@@ -106,7 +114,7 @@ _BLANK: dict[str, Any] = {
 def _values(
     given: Given, row: RowMapping | None, scheme: Scheme | None, people: set[str], now: datetime
 ) -> dict[str, Any]:
-    values = dict(given.values)
+    values = {k: v for k, v in given.values.items() if k != "points"}  # these have a ledger
     before: dict[str, Any] = _BLANK if row is None else {str(k): v for k, v in row.items()}
     if given.loose_numbers:
         values["preferences"] = {**before["preferences"], LOOSE: "；".join(given.loose_numbers)}
@@ -213,10 +221,11 @@ def _write_numbers(
 
 def _write_history(
     conn: Connection,
-    tiers: Sequence[tuple[str, Mapping[str, Any]]],
+    tiers: Sequence[tuple[str, Mapping[str, Any], str]],
     ids: Mapping[str, int],
     now: datetime,
     cause: str,
+    scheme: Scheme | None,
 ) -> None:
     rows = [
         {
@@ -228,8 +237,18 @@ def _write_history(
             "reason": values["tier_reason"],
             "metrics": values["metrics"],
             "cause": cause,
+            "from_tier_id": old if scheme is not None and scheme.tier(old) else "",
+            "step": _step(scheme, old, values["tier_id"]),
         }
-        for code, values in tiers
+        for code, values, old in tiers
     ]
     if rows:
         conn.execute(sa.insert(tier_history), rows)
+
+
+def _step(scheme: Scheme | None, old: str, new: str) -> int:
+    """1: up, -1: down, 0: the first one, or one of another scheme before."""
+    if scheme is None or scheme.tier(old) is None:
+        return 0
+    before, after = rank(scheme, old), rank(scheme, new)
+    return (after < before) - (after > before)

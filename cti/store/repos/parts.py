@@ -23,6 +23,7 @@ from cti.store.tables import (
     orders,
     waybills,
 )
+from cti.store.tables_tiers import customer_metrics
 from cti.store.types import Id, UtcDateTime
 
 MAX_CANDIDATES = 20
@@ -31,7 +32,7 @@ ORDERS = 9  # eight gaps between orders: domain.md §4
 
 CUSTOMER_COLUMNS = (
     *(customers.c[n] for n in ("id", "code", "kind", "name", "title", "company", "address", "note")),
-    *(customers.c[n] for n in ("birthday", "birthday_month_only", "arrears_fen", "points", "payment")),
+    *(customers.c[n] for n in ("birthday", "birthday_month_only", "arrears_fen", "payment")),
     *(customers.c[n] for n in ("cargo", "transport_volume", "routes", "timeliness", "special_handling")),
     *(customers.c[n] for n in ("delivery_preference", "preferences", "metrics", "last_order_at")),
     *(customers.c[n] for n in ("tier_scheme", "tier_id", "tier_label", "tier_reason", "representative")),
@@ -137,12 +138,14 @@ def _joined(hits: sa.Subquery) -> Select:
         sa.select(
             hits.c.rule,
             *CUSTOMER_COLUMNS,
+            *(customer_metrics.c[n] for n in ("volume_30d", "volume_before", "reach_label")),
             sa.func.coalesce(customer_contacts.c.name, _EMPTY).label("contact_name"),
             sa.func.coalesce(customer_contacts.c.title, _EMPTY).label("contact_title"),
         )
         .select_from(hits)
         .join(customers, customers.c.id == hits.c.customer_id)
         .outerjoin(customer_contacts, customer_contacts.c.id == hits.c.contact_id)
+        .outerjoin(customer_metrics, customer_metrics.c.customer_id == hits.c.customer_id)
         .order_by(customers.c.id)
         .limit(_MANY)
     )
