@@ -119,7 +119,9 @@ class TierSettings(Section):
         0.8, gt=0, lt=1, description="升级提案: this share of the next tier's threshold is within reach"
     )
     nightly: str = Field(
-        "02:30", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="when tiers are recomputed; empty: never"
+        "02:30",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+        description="when tiers are recomputed; empty: never",
     )
 
 

@@ -106,7 +106,8 @@ def _show(database: Any, settings: Any, args: argparse.Namespace) -> int:
     if found["churn"]:
         print(found["churn"]["text"])
     for step in found["history"]:
-        print(f"  {step['at']:%Y-%m-%d %H:%M} UTC {step['scheme']} {step['label']}：{step['reason']}（{step['cause']}）")
+        when = f"{step['at']:%Y-%m-%d %H:%M} UTC"
+        print(f"  {when} {step['scheme']} {step['label']}：{step['reason']}（{step['cause']}）")
     return 0
 
 

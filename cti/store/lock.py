@@ -20,7 +20,7 @@ _POLL_S = 0.1
 
 @contextmanager
 def store_lock(database: Database, wait_s: float, name: str = "import") -> Iterator[None]:
-    """Hold a lock of a store (``import``, ``tiers``); Unavailable when it was not to be had within `wait_s` seconds.
+    """Hold a lock of a store (``import``, ``tiers``); Unavailable when it was not to be had in `wait_s` s.
 
     SQLite: a lock on a file beside the database, freed by the system when the process dies. PostgreSQL:
     an advisory lock, freed when its connection ends.

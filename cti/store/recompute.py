@@ -77,8 +77,7 @@ def recompute(
             progress("指标", done.customers)
         moved = _ranks(database, ids)
         again = list(_named(sorted(set(moved) - set(ids)))) if ids is not None else []
-        seen = 0
-        for pick in [*picks, *again]:
+        for seen, pick in enumerate([*picks, *again], 1):
             if stop():
                 done.stopped = True
                 return done
@@ -86,7 +85,6 @@ def recompute(
                 database,
                 lambda c, p=pick: tiering.classify(c, p, plan, now=now, cause=cause),  # type: ignore[misc]
             )
-            seen += 1
             progress("等级", seen)
         if run is not None:
             _end(database, run, now + timedelta(seconds=time.monotonic() - start), done)
@@ -116,7 +114,9 @@ def _ranks(database: Database, ids: Sequence[int] | None) -> list[int]:
     else:
         found: set[str] = set()
         for pick in _named(ids):
-            query = sa.select(customers.c.county).where(pick(customers.c.id), customers.c.county != "").distinct()
+            query = (
+                sa.select(customers.c.county).where(pick(customers.c.id), customers.c.county != "").distinct()
+            )
             found |= set(_read(database, lambda c, q=query: c.execute(q).scalars().all()))  # type: ignore[misc]
         names = sorted(found)
         groups = [names[i : i + 50] for i in range(0, len(names), 50)]

@@ -1,4 +1,4 @@
-"""Tables of customer value: figures, tiers in every scheme, payments, points, what was done to keep somebody."""
+"""Tables of customer value: figures, tiers in every scheme, payments, points, steps of retention."""
 
 from __future__ import annotations
 

@@ -19,9 +19,11 @@ from screenpop.api import (
     qa_recording,
     qa_rules,
     qa_steps,
-    value,
 )
 from screenpop.api import models as m
+from screenpop.api import (
+    value as customer_value,
+)
 from screenpop.api.context import Context
 from screenpop.api.openapi import document
 from screenpop.api.route import ApiCall, ApiError, Route
@@ -75,7 +77,7 @@ ROUTES: tuple[Route, ...] = (
     *qa_steps.ROUTES,
     *qa_figures.ROUTES,
     *qa_rules.ROUTES,
-    *value.ROUTES,
+    *customer_value.ROUTES,
     Route("GET", "/openapi.json", get_openapi, m.OpenApiOut, "本接口的 OpenAPI 文档", "service", public=True),
 )
 

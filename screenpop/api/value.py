@@ -68,7 +68,12 @@ async def value_upgrades(call: ApiCall) -> m.UpgradesOut:
 async def value_churn(call: ApiCall) -> m.ChurningOut:
     query, plan, now = call.query(m.ChurnQuery), _plan(call), call.ctx.now()
     hide = card.mask_text if call.masked else str
-    chosen = {"kind": query.kind, "step": query.step, "limit": query.limit, "offset": query.offset}
+    chosen: dict[str, Any] = {
+        "kind": query.kind,
+        "step": query.step,
+        "limit": query.limit,
+        "offset": query.offset,
+    }
     total, items = await call.ctx.db.run(
         lambda c: value.churning(c, plan, _filter(query), now=now, **chosen), deadline=LISTS_S
     )
@@ -109,7 +114,14 @@ async def retention_step(call: ApiCall) -> m.StepOut:
     def write(conn: Connection) -> Step:
         state = value.add_step(conn, customer_id, step, at=at, who=who.username, note=body.note)
         detail = {"step": step.value}
-        add_audit(conn, at=at, who=who.username, action="retention", subject=f"customer:{customer_id}", detail=detail)
+        add_audit(
+            conn,
+            at=at,
+            who=who.username,
+            action="retention",
+            subject=f"customer:{customer_id}",
+            detail=detail,
+        )
         return state
 
     try:
@@ -199,11 +211,15 @@ ROUTES = (
         "GET", "/value/upgrades", value_upgrades, m.UpgradesOut, "升级提案", query=m.PagedQuery, roles=_BOSS
     ),
     _route(
-        "GET", "/value/churn", value_churn, m.ChurningOut, "流失警示与挽留进度", query=m.ChurnQuery, roles=_BOSS
+        "GET",
+        "/value/churn",
+        value_churn,
+        m.ChurningOut,
+        "流失警示与挽留进度",
+        query=m.ChurnQuery,
+        roles=_BOSS,
     ),
-    _route(
-        "GET", "/customers/{customer_id}/value", customer_value, m.ValueOut, "客户价值", params=_CUSTOMER
-    ),
+    _route("GET", "/customers/{customer_id}/value", customer_value, m.ValueOut, "客户价值", params=_CUSTOMER),
     _route(
         "POST",
         "/customers/{customer_id}/retention",

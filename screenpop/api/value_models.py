@@ -189,7 +189,9 @@ class ValueOut(Out):
 
 class PreferencesIn(In):
     version: int = Field(ge=1, description="of the customer as it was read; 409 if it has changed since")
-    preferences: dict[Text, Text] = Field(max_length=30, description="name → text; those left out are cleared")
+    preferences: dict[Text, Text] = Field(
+        max_length=30, description="name → text; those left out are cleared"
+    )
 
 
 class PreferencesOut(Out):

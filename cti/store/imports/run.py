@@ -26,11 +26,11 @@ from cti.store.db import Database
 from cti.store.imports.cells import CHINA
 from cti.store.imports.columns import understand
 from cti.store.imports.customers import CustomerReader, CustomerRecord
-from cti.store.lock import store_lock
 from cti.store.imports.orders import LedgerRecord, OrderReader, PaymentReader
 from cti.store.imports.record import Fault
 from cti.store.imports.rows import Source, open_source, read_rows
 from cti.store.imports.waybills import WaybillReader, WaybillRecord
+from cti.store.lock import store_lock
 from cti.store.recompute import recompute
 from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.orders import upsert_ledger

@@ -38,10 +38,10 @@ _FOLLOWS = ("customer_id", "computed_at", "churn_since", "reach_tier", "reach_la
 _FILLED = tuple(c.name for c in customer_metrics.c if c.name not in ("reach_tier", "reach_label"))
 
 
-def compute(conn: Connection, pick: Pick, at: Windows, *, settled: bool) -> int:
+def compute(conn: Connection, pick: Pick, at: Windows, *, settled: bool) -> None:
     """Compute the figures of the picked customers; rows that stay as they are are not written.
 
-    `settled`: revenue is what was paid (payments), not what was ordered. Returns the rows written.
+    `settled`: revenue is what was paid (payments), not what was ordered.
     """
     dialect = conn.dialect.name
     chosen = _chosen(pick, at, dialect, settled=settled)
@@ -53,7 +53,7 @@ def compute(conn: Connection, pick: Pick, at: Windows, *, settled: bool) -> int:
     since = sa.case((new.churn == "", sa.null()), (old.churn == "", new.computed_at), else_=old.churn_since)
     changes = {n: new[n] for n in _FILLED if n != "customer_id"} | {"churn_since": since}
     upsert = statement.on_conflict_do_update(index_elements=["customer_id"], set_=changes, where=differs)
-    return conn.execute(upsert).rowcount
+    conn.execute(upsert)
 
 
 def rank_counties(conn: Connection, counties: Sequence[str]) -> list[int]:
@@ -125,7 +125,9 @@ def _chosen(pick: Pick, at: Windows, dialect: str, *, settled: bool) -> Any:
     quarter = sa.cast(pieces(1) + pieces(2) + pieces(3), sa.Float)
     mean, spread = _spread([pieces(k) for k in range(1, STABLE_MONTHS + 1)])
     cv = sa.case((sa.or_(here, mean > 0), sa.case((mean > 0, spread / sa.func.nullif(mean, 0)), else_=None)))
-    revenue = {n: sa.func.coalesce(money.c[n], 0) for n in ("revenue_1", "revenue_3", "revenue_6", "revenue_12")}
+    revenue = {
+        n: sa.func.coalesce(money.c[n], 0) for n in ("revenue_1", "revenue_3", "revenue_6", "revenue_12")
+    }
 
     def either(found: Sql, metric: str, digits: int = 2) -> Sql:
         return sa.case((known, _round(found, digits, dialect)), else_=mine(metric))
@@ -133,7 +135,9 @@ def _chosen(pick: Pick, at: Windows, dialect: str, *, settled: bool) -> Any:
     growth = sa.case(
         (revenue["revenue_6"] > 0, revenue["revenue_3"] / sa.func.nullif(revenue["revenue_6"], 0)), else_=1.0
     )
-    bounded = sa.case((growth < GROWTH_LEAST, GROWTH_LEAST), (growth > GROWTH_MOST, GROWTH_MOST), else_=growth)
+    bounded = sa.case(
+        (growth < GROWTH_LEAST, GROWTH_LEAST), (growth > GROWTH_MOST, GROWTH_MOST), else_=growth
+    )
     now_day = _days(sa.literal(at.now, UtcDateTime), dialect)
     silent = now_day - _days(ordered.c.last_at, dialect)
     before = sa.func.coalesce(ordered.c.before, 0) / 3.0
@@ -144,7 +148,9 @@ def _chosen(pick: Pick, at: Windows, dialect: str, *, settled: bool) -> Any:
         (sa.and_(before >= VOLUME_LEAST, last < VOLUME_FACTOR * before), "volume"),
         else_="",
     )
-    rank = sa.case((customers.c.county == "", sa.cast(mine("county_rank"), sa.Integer)), else_=old.c.county_rank)
+    rank = sa.case(
+        (customers.c.county == "", sa.cast(mine("county_rank"), sa.Integer)), else_=old.c.county_rank
+    )
     regions = sa.case(
         (sa.func.coalesce(ordered.c.regions, 0) > 0, ordered.c.regions),
         else_=sa.cast(mine("regions"), sa.Integer),
@@ -256,7 +262,9 @@ def _cycle(pick: Pick, at: Windows, dialect: str) -> Any:
     )
     n = numbered.c
     later = sa.func.lag(n.day).over(partition_by=n.customer_id, order_by=n.n)
-    gaps = sa.select(n.customer_id, (later - n.day).label("gap")).where(n.n <= CYCLE_ORDERS + 1).subquery("gaps")
+    gaps = (
+        sa.select(n.customer_id, (later - n.day).label("gap")).where(n.n <= CYCLE_ORDERS + 1).subquery("gaps")
+    )
     g = gaps.c
     ordered = (
         sa.select(

@@ -119,6 +119,7 @@ def _test(term: Term, figures: Figures) -> Sql:
 
 
 def _reason(scheme: Scheme, tier: Tier, figures: Figures) -> Sql:
+    said: Sql
     if tier.when is not None:
         terms, said = [tier.when], _say(tier.when, figures, True)
     else:
@@ -189,7 +190,7 @@ def _joined(parts: Sequence[Sql], mark: str = "，") -> Sql:
     if len(parts) == 1:
         return parts[0]
     marked = [sa.case((part == "", ""), else_=sa.literal(mark).concat(part)) for part in parts]
-    whole = marked[0]
+    whole: Sql = marked[0]
     for part in marked[1:]:
         whole = whole.concat(part)
     return sa.func.substr(whole, 1 + len(mark), type_=sa.Text())

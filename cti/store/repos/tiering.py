@@ -61,9 +61,7 @@ def _decided(conn: Connection, pick: Pick, scheme: Scheme) -> Any:
     return sa.select(customer_metrics, tier).where(pick(m.customer_id)).subquery("decided")
 
 
-def _history(
-    conn: Connection, pick: Pick, scheme: Scheme, *, now: datetime, cause: str, first: bool
-) -> int:
+def _history(conn: Connection, pick: Pick, scheme: Scheme, *, now: datetime, cause: str, first: bool) -> int:
     """One row for each change; the first tier of somebody only in the active scheme (`first`)."""
     d = _decided(conn, pick, scheme)
     figures = Figures(d.c, conn.dialect.name)
@@ -72,7 +70,9 @@ def _history(
     before = sa.func.coalesce(t.tier_id, sa.func.nullif(shown, "")) if first else t.tier_id
     old, new = tier_sql.place(scheme, before), tier_sql.place(scheme, d.c.tier)
     make = sa.func.jsonb_build_object if conn.dialect.name == "postgresql" else sa.func.json_object
-    told = [part for name in scheme.metrics for part in (sa.literal_column(f"'{name}'"), _value(d.c, name, conn))]
+    told: list[Any] = []
+    for name in scheme.metrics:
+        told += [sa.literal_column(f"'{name}'"), _value(d.c, name, conn)]
     rows = (
         sa.select(
             d.c.customer_id,
@@ -96,9 +96,9 @@ def _history(
         )
     )
     names = ["customer_id", "at", "scheme", "tier_id", "label", "reason", "metrics", "cause"]
-    return conn.execute(
-        sa.insert(tier_history).from_select([*names, "from_tier_id", "step"], rows)
-    ).rowcount
+    statement = sa.insert(tier_history).from_select([*names, "from_tier_id", "step"], rows)
+    # the driver's count of an insert is otherwise thrown away
+    return conn.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def _value(columns: Any, name: str, conn: Connection) -> Any:
@@ -137,7 +137,9 @@ def _activate(conn: Connection, pick: Pick, scheme: Scheme, *, now: datetime) ->
     d = _decided(conn, pick, scheme)
     c = customers.c
     reason = tier_sql.reason(scheme, d.c.tier, Figures(d.c, conn.dialect.name))
-    found = sa.select(d.c.customer_id, d.c.tier, reason.label("reason")).where(d.c.tier.is_not(None)).subquery()
+    found = (
+        sa.select(d.c.customer_id, d.c.tier, reason.label("reason")).where(d.c.tier.is_not(None)).subquery()
+    )
     f = found.c
     moved = sa.or_(c.tier_id != f.tier, c.tier_scheme != scheme.name)
     granted = tier_sql.of_tier(scheme, f.tier, lambda t: t.benefits.green_channel, False)

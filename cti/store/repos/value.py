@@ -23,7 +23,7 @@ from cti.store.repos.tiering import Plan
 from cti.store.tables import customers, tier_history
 from cti.store.tables_tiers import customer_metrics, customer_tiers, retention_steps
 
-Row = Mapping[str, Any]
+Row = Mapping[Any, Any]
 UP_DAYS = 30  # a tier that was reached so lately is still to be told to the customer
 _C, _M = customers.c, customer_metrics.c
 _WHO = (_C.id, _C.code, _C.name, _C.kind, _C.tier_scheme, _C.tier_id, _C.tier_label, _C.tier_reason)

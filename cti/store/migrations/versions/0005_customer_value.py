@@ -61,9 +61,7 @@ def upgrade() -> None:
     for table, names in ADDED.items():
         for name in names:
             op.add_column(table, _text(name))
-    op.add_column(
-        "tier_history", sa.Column("step", sa.Integer, nullable=False, server_default=sa.text("0"))
-    )
+    op.add_column("tier_history", sa.Column("step", sa.Integer, nullable=False, server_default=sa.text("0")))
     op.create_index("ix_tier_history_up", "tier_history", ["at"], **_where("step = 1"))
     op.create_index("ix_customers_county", "customers", ["county"], **_where("county <> ''"))
     _payments()
