@@ -37,6 +37,13 @@ export const DESKS: readonly Desk[] = [
     view: () => import('@/views/SupervisorView.vue'),
   },
   {
+    name: 'value',
+    path: '/value',
+    title: 'value.nav',
+    roles: ['supervisor', 'admin'],
+    view: () => import('@/views/ValueView.vue'),
+  },
+  {
     name: 'qa',
     path: '/qa/:page(calls|dashboard|jobs|rules)?/:id([\\w-]+)?',
     title: 'nav.qa',

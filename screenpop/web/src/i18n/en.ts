@@ -1,5 +1,6 @@
 import qa from './qa.en'
 import type { Messages } from './shape'
+import value from './value.en'
 
 /** All English texts; the same keys as zh.ts. */
 const en: Messages = {
@@ -270,6 +271,7 @@ const en: Messages = {
     noNumbers: 'No numbers',
     birthday: 'Birthday',
     kind: 'Kind',
+    payment: 'Payment',
     representative: 'Representative',
     tier: 'Tier',
     tierReason: 'Because',
@@ -453,6 +455,7 @@ const en: Messages = {
     cause: { import: 'import', nightly: 'nightly', by_hand: 'by hand', synthetic: 'synthetic' },
   },
   qa,
+  value,
   common: { close: 'Close', yes: 'Yes', loading: 'Loading…' },
 }
 

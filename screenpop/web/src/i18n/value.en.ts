@@ -1,7 +1,9 @@
-import type { Shape } from './shape'
 import type zh from './value.zh'
 
-const value: Shape<typeof zh> = {
+type Texts<T> = { [K in keyof T]: T[K] extends string ? string : Texts<T[K]> }
+
+/** English texts of customer value; the same keys as value.zh.ts. */
+const value: Texts<typeof zh> = {
   nav: 'Value',
   title: 'Customer value',
   computed: 'Tiers recomputed',

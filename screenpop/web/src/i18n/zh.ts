@@ -1,4 +1,5 @@
 import qa from './qa.zh'
+import value from './value.zh'
 
 /** 全部中文文案。en.ts 必须有同样的键（有测试）。 */
 export default {
@@ -269,6 +270,7 @@ export default {
     noNumbers: '没有登记电话',
     birthday: '生日',
     kind: '类别',
+    payment: '付款情况',
     representative: '专属代表',
     tier: '等级',
     tierReason: '依据',
@@ -454,5 +456,6 @@ export default {
     cause: { import: '导入', nightly: '夜间重算', by_hand: '人工重算', synthetic: '合成' },
   },
   qa,
+  value,
   common: { close: '关闭', yes: '是', loading: '加载中…' },
 }
