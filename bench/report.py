@@ -34,6 +34,8 @@ ABOUT = {
     "ring_to_pop": "Ring to pop: from the PBX's time stamp to the acknowledgement of the page, 1,000 agents.",
     "ring_to_pop_realtime": "The same with real-time scheduling for PBX, service, pages and PostgreSQL: what "
     "a machine of their own might show, approximated on a shared one. Not a plain run.",
+    "tier_recompute": "Figures and tiers of everybody in six schemes, set-based on PostgreSQL, beside the "
+    "same work one customer at a time.",
 }
 SKIP = {"bench", "date", "command", "machine"}
 

@@ -184,7 +184,7 @@ async def test_two_services_recompute_once_a_night(database: Database) -> None:
         night.start()
     try:
         async with asyncio.timeout(20):
-            while await database.run(lambda c: last_run(c, NIGHTLY)) is None:  # noqa: ASYNC110
+            while await database.run(lambda c: last_run(c, NIGHTLY)) is None:
                 await asyncio.sleep(0.02)
     finally:
         for night in nights:

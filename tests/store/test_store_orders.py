@@ -1,4 +1,4 @@
-"""Orders and payments by file, and the points ledger: all or nothing, told by line, the same again is nothing."""
+"""Orders and payments by file, and the points ledger: all or nothing, told by line, once."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 
 from cti.domain.complaint import LABELS as COMPLAINT_LABELS
 from cti.domain.waybill import label_of
-from cti.store.tables import complaints, contacts, tier_history, waybills
+from cti.store.tables import complaints, contacts, customers, tier_history, waybills
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,9 @@ def _waybills(conn: Connection, cid: int, limit: int, before: datetime | None) -
 
 
 def _tiers(conn: Connection, cid: int, limit: int, before: datetime | None) -> list[TimelineItem]:
-    mine = tier_history.c.customer_id == cid
+    # the schemes beside the active one have their changes on the customer's card
+    shown = sa.select(customers.c.tier_scheme).where(customers.c.id == cid).scalar_subquery()
+    mine = sa.and_(tier_history.c.customer_id == cid, tier_history.c.scheme == shown)
     return [
         TimelineItem(
             at=row["at"],
