@@ -44,16 +44,21 @@ def compute(conn: Connection, pick: Pick, at: Windows, *, settled: bool) -> None
     `settled`: revenue is what was paid (payments), not what was ordered.
     """
     dialect = conn.dialect.name
-    chosen = _chosen(pick, at, dialect, settled=settled)
+    found = _chosen(pick, at, dialect, settled=settled).subquery("found")
+    differs = [
+        _text_of(found.c[n]).is_distinct_from(_text_of(found.c[f"old_{n}"]))
+        for n in _FILLED
+        if n not in _FOLLOWS
+    ]
+    # told apart before the insert: a conflict that changes nothing would still lock and log its row
+    rows = sa.select(*(found.c[n] for n in _FILLED)).where(sa.or_(*differs))
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(customer_metrics).from_select(list(_FILLED), chosen)
+    statement = insert(customer_metrics).from_select(list(_FILLED), rows)
     new: Any = statement.excluded
     old = customer_metrics.c
-    differs = sa.or_(*(_plain(old[n]).is_distinct_from(_plain(new[n])) for n in _FILLED if n not in _FOLLOWS))
     since = sa.case((new.churn == "", sa.null()), (old.churn == "", new.computed_at), else_=old.churn_since)
     changes = {n: new[n] for n in _FILLED if n != "customer_id"} | {"churn_since": since}
-    upsert = statement.on_conflict_do_update(index_elements=["customer_id"], set_=changes, where=differs)
-    conn.execute(upsert)
+    conn.execute(statement.on_conflict_do_update(index_elements=["customer_id"], set_=changes))
 
 
 def rank_counties(conn: Connection, counties: Sequence[str]) -> list[int]:
@@ -103,9 +108,9 @@ def counties(conn: Connection, most: int) -> list[list[str]]:
     return [g for g in groups if g]
 
 
-def _plain(column: Any) -> Any:
+def _text_of(column: Any) -> Any:
     """JSON compares as text on both databases."""
-    return sa.cast(column, sa.Text) if column.name == "flags" else column
+    return sa.cast(column, sa.Text) if column.name.endswith("flags") else column
 
 
 def _chosen(pick: Pick, at: Windows, dialect: str, *, settled: bool) -> Any:
@@ -185,7 +190,8 @@ def _chosen(pick: Pick, at: Windows, dialect: str, *, settled: bool) -> Any:
     if paid is not None:
         source = source.outerjoin(paid, paid.c.customer_id == customers.c.id)
     columns = [values[name].label(name) for name in _FILLED]
-    return sa.select(*columns).select_from(source).where(pick(customers.c.id))
+    stored = [old.c[name].label(f"old_{name}") for name in _FILLED if name not in _FOLLOWS]
+    return sa.select(*columns, *stored).select_from(source).where(pick(customers.c.id))
 
 
 def _sum(value: Any, column: Any, since: datetime, until: datetime | None = None) -> Sql:
@@ -305,7 +311,7 @@ def _round(value: Any, digits: int, dialect: str) -> Any:
 def _days(column: Any, dialect: str) -> Sql:
     """A moment as days since some day: only differences mean anything."""
     if dialect == "postgresql":
-        return sa.cast(sa.func.extract("epoch", column), sa.Float) / 86400.0
+        return sa.func.date_part("epoch", column, type_=sa.Float()) / 86400.0
     return sa.func.julianday(column, type_=sa.Float())
 
 

@@ -114,17 +114,21 @@ def _value(columns: Any, name: str, conn: Connection) -> Any:
 
 def _tiers(conn: Connection, pick: Pick, scheme: Scheme, *, now: datetime) -> None:
     d = _decided(conn, pick, scheme)
-    rows = sa.select(
-        d.c.customer_id, sa.literal(scheme.name), d.c.tier, sa.literal(now, customer_tiers.c.at.type)
-    ).where(d.c.tier.is_not(None))
+    t = customer_tiers.c
+    mine = sa.and_(t.customer_id == d.c.customer_id, t.scheme == scheme.name)
+    columns = (d.c.customer_id, sa.literal(scheme.name), d.c.tier, sa.literal(now, t.at.type))
+    rows = (
+        sa.select(*columns)
+        .select_from(d)
+        .outerjoin(customer_tiers, mine)
+        .where(d.c.tier.is_not(None), t.tier_id.is_distinct_from(d.c.tier))
+    )
     insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
     statement = insert(customer_tiers).from_select(["customer_id", "scheme", "tier_id", "at"], rows)
     new: Any = statement.excluded
     conn.execute(
         statement.on_conflict_do_update(
-            index_elements=["customer_id", "scheme"],
-            set_={"tier_id": new.tier_id, "at": new.at},
-            where=customer_tiers.c.tier_id != new.tier_id,
+            index_elements=["customer_id", "scheme"], set_={"tier_id": new.tier_id, "at": new.at}
         )
     )
 
