@@ -16,12 +16,13 @@ from agi_scripts.callback import CallbackDesk
 from agi_scripts.contact_log import ContactLog
 from agi_scripts.ports import Places, Voice
 from agi_scripts.routes import Routes
-from agi_scripts.server import Server, calm_collector
+from agi_scripts.server import Server
 from agi_scripts.service import FILE, Service
 from agi_scripts.voice import SoundFolder
 from cti.ami.client import AmiClient
 from cti.ami.facts import SERVER_EVENTS
 from cti.ami.wire import Message
+from cti.collector import calm_collector
 from cti.config import Settings, WaybillSettings
 from cti.domain import phone
 from cti.domain.call import GapEvent

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from agi_scripts.errors import Draining
 from agi_scripts.link import CallLink
@@ -18,30 +17,10 @@ BACKLOG = 2048
 ACCEPTS = 64
 """Connections taken in one turn of the event loop. uvloop's own listener takes one a turn, which at 500 calls
 at once lets a new call wait 200 ms for its first command (bench fastagi)."""
-YOUNG = 50_000
-"""Objects that may be made before the collector looks at the young ones."""
 PAUSE_S = 0.2
 """Rest after an accept that failed (no file descriptors left)."""
 
 _log = get_logger("agi.server")
-
-
-@contextlib.contextmanager
-def calm_collector() -> Iterator[None]:
-    """Let the garbage collector look less often while calls are served.
-
-    What a call makes is nearly all freed by its last reference; with hundreds of calls the collector's
-    default of every 700 objects walked over them again and again (a tenth of the time, bench fastagi).
-    """
-    before = gc.get_threshold()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG, *before[1:])
-    try:
-        yield
-    finally:
-        gc.set_threshold(*before)
-        gc.unfreeze()
 
 
 class Server:

@@ -55,8 +55,9 @@ LINES = [
 def ours(port: int) -> None:
     import uvloop
 
-    from agi_scripts.server import Server, calm_collector
+    from agi_scripts.server import Server
     from agi_scripts.session import Session
+    from cti.collector import calm_collector
 
     async def run() -> None:
         server = Server(lambda link, env: script(Session(env.values, link)), max_calls=5000)

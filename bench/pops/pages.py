@@ -14,6 +14,8 @@ from collections import Counter
 import aiohttp
 import uvloop
 
+from cti.collector import calm_collector
+
 AT_ONCE = 50
 
 
@@ -47,8 +49,9 @@ async def main() -> None:
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as http:
         tasks = await asyncio.gather(*(page(http, sys.argv[1], t, gate, seen) for t in tokens))
-        print("ready", flush=True)
-        await asyncio.to_thread(sys.stdin.readline)
+        with calm_collector(full=False):  # a thousand browsers do not stop together
+            print("ready", flush=True)
+            await asyncio.to_thread(sys.stdin.readline)
         for task in tasks:
             task.cancel()
     print(json.dumps(dict(seen)), flush=True)

@@ -15,6 +15,7 @@ import time
 from collections.abc import Mapping
 
 from bench.ami.feed import templates
+from cti.collector import calm_collector
 
 RING_S, TALK_S = (1.0, 3.0), (3.0, 7.0)  # people differ: acts of two calls do not meet in step
 QUEUES = ("all", "hunt")
@@ -134,9 +135,9 @@ async def main() -> None:
     print(server.sockets[0].getsockname()[1], flush=True)
     if (await asyncio.to_thread(sys.stdin.readline)).strip() == "go":
         rate, seconds = float(sys.argv[2]), float(sys.argv[3])
-        print(
-            await play(pbx, per_second=rate, seconds=seconds, agents=agents, customers=customers), flush=True
-        )
+        with calm_collector(full=False):
+            calls = await play(pbx, per_second=rate, seconds=seconds, agents=agents, customers=customers)
+        print(calls, flush=True)
         await asyncio.to_thread(sys.stdin.readline)
 
 

@@ -83,9 +83,10 @@ def _tell_tasks() -> None:
 
 
 async def _pops(settings: Settings, args: argparse.Namespace, stop: asyncio.Event) -> None:
+    import asyncio
     import contextlib
-    import gc
 
+    from cti.collector import YOUNG_BESIDE_POPS, calm_collector, full_now_and_then
     from screenpop.root import running
 
     only = args.only
@@ -102,10 +103,10 @@ async def _pops(settings: Settings, args: argparse.Namespace, stop: asyncio.Even
             from cti.speech.process import beside
 
             await stack.enter_async_context(beside(_worker_command(args)))
-        # what is there now stays: looking through it again and again would only make pops late
-        gc.collect()
-        gc.freeze()
-        await stop.wait()
+        with calm_collector(YOUNG_BESIDE_POPS, full=False):
+            collecting = asyncio.create_task(full_now_and_then(), name="collector")
+            await stop.wait()
+            collecting.cancel()
 
 
 def _worker_command(args: argparse.Namespace) -> list[str]:
