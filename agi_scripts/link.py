@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import greenlet
 
 from agi_scripts.errors import CallerHungUp
+from agi_scripts.stage import Stage
 from agi_scripts.wire import Environment, HangUp, Reader, Reply
 from cti.errors import DeadlineExceeded, ProtocolError
 from cti.obs import get_logger
@@ -38,12 +39,16 @@ class CallLink:
     each is answered before the next, so there is never anything to queue.
     """
 
-    def __init__(self, connection: socket.socket, script: Script, on_end: Callable[[CallLink], None]) -> None:
+    def __init__(
+        self, connection: socket.socket, script: Script, stage: Stage, on_end: Callable[[CallLink], None]
+    ) -> None:
         self.hung_up = False
         self._script = script
+        self._stage = stage
         self._on_end = on_end
         self._reader = Reader()
-        self._greenlet: greenlet.greenlet | None = None
+        self._greenlet: greenlet.greenlet | None = None  # while the script runs
+        self._over = False  # the script has ended
         self._socket = connection
         self._loop = asyncio.get_running_loop()
         self._awaiting_reply = False
@@ -80,7 +85,7 @@ class CallLink:
             if reply is not None:
                 self._awaiting_reply = False
                 self._greenlet.switch(reply)
-                if self._greenlet.dead:
+                if self._over:
                     self.close()
                 return
         self._received(data)
@@ -116,7 +121,7 @@ class CallLink:
 
     def interrupt(self, error: Exception) -> None:
         """End the script where it waits (the server is going away)."""
-        if self._greenlet is None or self._greenlet.dead:
+        if self._greenlet is None:
             self.close()
         elif self._awaiting_reply:
             self._throw(error)
@@ -151,15 +156,16 @@ class CallLink:
             self._barred = error
 
     def _start(self, env: Environment) -> None:
-        self._hub = greenlet.getcurrent()
-        self._greenlet = greenlet.greenlet(self._body)
-        self._switch(lambda g: g.switch(env))
+        def play() -> None:
+            try:
+                self._script(self, env)
+            except Exception as e:  # noqa: BLE001  # the last stop of a call: nothing may reach the event loop
+                _log.error("agi_script_failed", error=repr(e), exc_info=True)
+            self._greenlet, self._over = None, True
 
-    def _body(self, env: Environment) -> None:
-        try:
-            self._script(self, env)
-        except Exception as e:  # noqa: BLE001  # the last stop of a call: nothing may reach the event loop
-            _log.error("agi_script_failed", error=repr(e), exc_info=True)
+        self._hub = greenlet.getcurrent()
+        self._greenlet = self._stage.take()
+        self._switch(lambda g: g.switch(play))
 
     def _resume(self, value: object) -> None:
         self._awaiting_reply = False
@@ -175,7 +181,7 @@ class CallLink:
         if self._greenlet is None:
             return
         go(self._greenlet)
-        if self._greenlet.dead:
+        if self._over:
             self.close()
 
     def _arm(self) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from agi_scripts.errors import Draining
 from agi_scripts.link import CallLink
+from agi_scripts.stage import Stage
 from agi_scripts.wire import Environment
 from cti.errors import TransportError
 from cti.obs import get_logger
@@ -31,6 +32,7 @@ class Server:
 
     def __init__(self, script: Callable[[CallLink, Environment], None], *, max_calls: int = 2000) -> None:
         self._script = script
+        self._stage = Stage()
         self._max = max_calls
         self._calls: set[CallLink] = set()
         self._listener: socket.socket | None = None
@@ -78,7 +80,7 @@ class Server:
             if not self._admit():
                 connection.close()
                 continue
-            link = CallLink(connection, self._script, self._ended)
+            link = CallLink(connection, self._script, self._stage, self._ended)
             self._calls.add(link)
             self._empty.clear()
             self.served += 1

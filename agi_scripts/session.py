@@ -92,7 +92,12 @@ class Session(_Verbs):  # type: ignore[misc]
         if link.hung_up and not self.dead:
             raise CallerHungUp("the caller hung up")
         link.send(command(command_name, args))
-        return self._result(link.reply(self._deadline_s))
+        reply = link.reply(self._deadline_s)
+        code, result, data, _, _ = reply
+        if code != 200 or result == "-1" or data == "hangup":
+            return self._result(reply)
+        self._deadline_s = IMMEDIATE_S
+        return {"result": (result, data)}
 
     def get_result(self, stdin: object = None) -> dict[str, tuple[str, str]]:
         """The reply in pyst2's form ``{"result": (value, data)}``."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 from cti.errors import ProtocolError, UsageError
@@ -204,7 +205,11 @@ def command(verb: str, args: Iterable[object]) -> bytes:
     Each argument must be one token: quoted by `quote`, or without spaces, quotes and backslashes. Raises
     UsageError for anything else and for lines that Asterisk would cut.
     """
-    texts = [text for arg in args if (text := str(arg))]
+    return _command(verb, tuple([text for arg in args if (text := str(arg))]))
+
+
+@lru_cache(maxsize=4096)  # callers hear the same prompts and set the same variables over and over
+def _command(verb: str, texts: tuple[str, ...]) -> bytes:
     line = "\0".join((verb, *texts))
     if not _COMMAND(line) or line.count("\0") != len(texts):
         raise UsageError(f"AGI {verb}: an argument is not one token; quote it")
