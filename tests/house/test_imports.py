@@ -17,7 +17,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("screenpop", "agi_scripts"),
     ("ivr_flows", "asterisk_conf"),
     ("cti.ami", "cti.store", "cti.speech", "cti.quality", "cti.waybills"),
-    ("cti.config", "cti.obs", "cti.places", "cti.schemes", "cti.tiers_presets"),
+    ("cti.collector", "cti.config", "cti.obs", "cti.places", "cti.schemes", "cti.tiers_presets"),
     ("cti.domain",),
     ("cti.errors", "cti"),
 )
