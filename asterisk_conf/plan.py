@@ -9,7 +9,11 @@ from typing import Any
 
 from asterisk_conf.modules import groups
 from cti.config import AgentSettings, Settings
+from cti.domain.routing import LAST_CHOICE
 from cti.errors import ConfigError
+
+LOOK_MS = 20
+"""How often the dialplan looks whether the route of a call is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,10 @@ def plan(settings: Settings, places: Places) -> dict[str, Any]:
         "asterisk": asterisk,
         "agi": settings.agi,
         "callback": settings.callback,
+        "routing": settings.routing,
+        "route_looks": -(-settings.routing.wait_ms // LOOK_MS),
+        "look_s": LOOK_MS / 1000,
+        "last_choice": LAST_CHOICE,
         "recording": settings.recording,
         "recording_options": "S",  # silence keeps the two legs in step
         "agents": agents,

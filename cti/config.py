@@ -133,6 +133,7 @@ class AgentSettings(Section):
     queues: tuple[str, ...] = Field((), description="queues the agent serves")
     penalty: int = Field(0, ge=0, le=100, description="a higher one is rung later")
     did: str = Field("", pattern=r"^\d*$", description="dialled number that leads straight to this agent")
+    languages: tuple[str, ...] = Field((), description="语言: 普通话, 粤语 …, as in customers' preferences")
 
 
 class QueueSettings(Section):
@@ -223,6 +224,34 @@ class CallbackSettings(Section):
     max_waiting: int = Field(50, ge=1, le=1000, description="of one queue; more callers are refused")
 
 
+class RoutingSettings(Section):
+    """路由: who is served first, and by whom. What is not known in time is ordinary and corrected later."""
+
+    enabled: bool = Field(True, description="tier, representative and last agent steer the call")
+    wait_ms: int = Field(
+        300, ge=0, le=2000, description="longest wait for the look-up before the queue, milliseconds"
+    )
+    green_priority: int = Field(
+        10, ge=0, le=14, description="绿色通道: at least this level in the queue, 0–14"
+    )
+    representative_s: int = Field(
+        15, ge=0, le=120, description="专属客服 rings first for so long, seconds; 0: not first"
+    )
+    last_agent_s: int = Field(
+        10, ge=0, le=120, description="the last agent rings first for so long, seconds; 0: not first"
+    )
+    last_agent_days: float = Field(3.0, ge=0, le=90, description="… when the last call is no older, days")
+    language_s: int = Field(
+        10, ge=0, le=120, description="an agent of the customer's language rings first for so long, seconds"
+    )
+    rejected_s: int = Field(
+        30, ge=0, le=600, description="who rejected a call is rung last for so long, seconds"
+    )
+    representative_customers: int = Field(
+        40, ge=1, le=10_000, description="more customers of one representative are reported (SF: 30–40)"
+    )
+
+
 class RecordingSettings(Section):
     """录音: both legs of a talk, from the agent's answer."""
 
@@ -300,6 +329,7 @@ class Settings(BaseSettings):
     agi: AgiSettings = AgiSettings()
     waybills: WaybillSettings = WaybillSettings()
     callback: CallbackSettings = CallbackSettings()
+    routing: RoutingSettings = RoutingSettings()
     recording: RecordingSettings = RecordingSettings()
     speech: SpeechSettings = SpeechSettings()
     quality: QualitySettings = QualitySettings()

@@ -31,6 +31,8 @@ class Metrics:
             "laidian_sockets_closed", "WebSockets closed by us", ["code"], registry=r
         )
         self.pauses_failed = Counter("laidian_pauses_failed", "QueuePause that failed", registry=r)
+        self.routes = Counter("laidian_routes", "Routes by who is rung first", ["first"], registry=r)
+        self.routes_late = Counter("laidian_routes_late", "Callers moved after they queued", registry=r)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """A value that is read when asked for."""

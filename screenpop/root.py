@@ -11,6 +11,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,9 @@ from aiohttp import web
 
 from cti.ami.fleet import Fleet
 from cti.config import Settings
-from cti.domain.call import CallEvent
+from cti.domain.call import AgentState, CallEvent
 from cti.domain.phone import Plan, parse
+from cti.domain.tiers import Scheme
 from cti.errors import DeadlineExceeded, Refused, Unavailable
 from cti.obs import get_logger
 from cti.places import place_of
@@ -40,6 +42,7 @@ from screenpop.night import Night
 from screenpop.pop import Call, Pop
 from screenpop.recorder import Recorder
 from screenpop.recordings import Recordings
+from screenpop.router import Router, priorities_of
 from screenpop.service import Event, Service, utc_now
 
 _log = get_logger("root")
@@ -130,18 +133,27 @@ async def running(
             stack.push_async_callback(night.stop)
             night.start()
         if pbx and settings.ami:
+            router = _router(settings, service, scheme) if settings.routing.enabled else None
 
             def hear(event: Event) -> None:
                 if isinstance(event, CallEvent):
+                    if router is not None:
+                        router.hear(event)
                     recordings.hear(event)
                 service.hear(event)
 
-            fleet = Fleet(
-                settings.ami, settings.roster(), hear, on_resynced=service.resynced, beside=recordings
-            )
+            def resynced(node: str, at: datetime) -> None:
+                service.resynced(node, at)
+                if router is not None:
+                    router.resynced(node)
+
+            fleet = Fleet(settings.ami, settings.roster(), hear, on_resynced=resynced, beside=recordings)
             nodes.fleet = fleet
             stack.push_async_callback(fleet.stop)
             fleet.start()
+            if router is not None:
+                stack.push_async_callback(router.stop)
+                router.start(fleet)
         host, port = settings.web.host, settings.web.port
         if web_server:
             quiet = QuietLog()
@@ -162,6 +174,20 @@ async def running(
             _log.info("ready", host=host, port=port)
         yield Running(ctx, host, port, nodes.fleet)
         _log.info("stopping")
+
+
+def _router(settings: Settings, service: Service, scheme: Scheme) -> Router:
+    """The router, hearing the service's look-ups; free are agents without a call and without a pause."""
+    desk = service.desk
+
+    def free() -> list[str]:
+        there = [a for a in settings.agents if desk.state(a.number).state == AgentState.AVAILABLE.value]
+        longest = sorted(there, key=lambda a: (a.penalty, desk.state(a.number).since))
+        return [a.number for a in longest]
+
+    router = Router(settings, priorities_of([scheme]), free, service.metrics, utc_now)
+    service.on_found = router.found
+    return router
 
 
 class _Nodes:

@@ -42,7 +42,10 @@ def utc_now() -> datetime:
 
 
 class Service:
-    """One hotline. `pause` tells the PBX; `now` is the present moment in UTC."""
+    """One hotline. `pause` tells the PBX; `now` is the present moment in UTC.
+
+    `on_found` hears what each look-up by number found, before the pops do.
+    """
 
     def __init__(
         self,
@@ -54,8 +57,10 @@ class Service:
         pause: PauseAgent,
         *,
         now: Callable[[], datetime] = utc_now,
+        on_found: Callable[[CallKey, Lookup], None] | None = None,
     ) -> None:
         self.settings = settings
+        self.on_found = on_found
         self.hub = Hub()
         self.metrics = Metrics()
         self.recorder = recorder
@@ -156,6 +161,8 @@ class Service:
         if lookup is not None:
             self._looked_up.setdefault(key, at)
             self.metrics.outcomes.labels(lookup.outcome.value).inc()
+            if self.on_found is not None and not by_waybill:
+                self.on_found(key, lookup)  # first: the caller is on the way to the queue
         self._carry_out(self.book.looked_up(key, lookup, by_waybill=by_waybill), at)
         self._tidy(key)
 

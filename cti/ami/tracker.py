@@ -16,6 +16,7 @@ from cti.ami.book import TrackerEvent
 from cti.ami.hearing import Hearing
 from cti.ami.resync import Picture
 from cti.ami.wire import Message
+from cti.domain.call import CallKey
 
 __all__ = ["Tracker", "TrackerEvent"]
 
@@ -38,6 +39,12 @@ class Tracker(Hearing):
         self._at = at or self._at
         self._take(fact)
         return self._taken()
+
+    def caller_channel(self, key: CallKey) -> str:
+        """The channel of a live call's caller, for actions; "" when there is none any more."""
+        call = self._calls.get(key.linkedid)
+        line = call.lines.get(call.caller) if call is not None else None
+        return line.name if line is not None else ""
 
     def resync(
         self,

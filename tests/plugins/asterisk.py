@@ -27,7 +27,7 @@ AGENTS = [
     {"number": "1002", "queues": ["hotline", "vip", "hunt"]},
     {"number": "1003", "queues": ["hotline", "hunt"]},
     {"number": "1004", "queues": ["hotline"], "devices": ["1004a", "1004b"]},
-    {"number": "1005", "queues": ["hotline", "vip"]},
+    {"number": "1005", "queues": ["hotline", "vip"], "languages": ["普通话", "粤语"]},
     {"number": "1006", "queues": []},
 ]
 QUEUES = [
