@@ -58,7 +58,7 @@ def test_everything_listens_on_loopback() -> None:
 def test_the_dialplan_takes_no_caller_text_as_code() -> None:
     """What a caller supplies goes through FILTER; an agent's number is matched literally before its use."""
     text = files(**EVERYTHING)["extensions.conf"]
-    used = {line.strip() for line in text.splitlines() if re.search(r"\$\{(CALLERID|EXTEN)", line)}
+    used = {line.strip() for line in text.splitlines() if re.search(r"\$\{(CALLERID|EXTEN)\b", line)}
     unfiltered = {
         line for line in used if not re.search(r"FILTER\(0-9\+?,\$\{(CALLERID\(\w+\)|EXTEN)\}\)", line)
     }
