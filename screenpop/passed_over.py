@@ -41,9 +41,12 @@ class PassedOver:
         """Who is passed over now."""
         return frozenset(self._timers)
 
-    def hear(self, event: CallEvent, *, offered_first: bool) -> None:
-        """An offer has ended. One made before the queue counts also when it just was not taken."""
-        wanted = event.reason == OfferEnd.REJECTED or (offered_first and event.reason in _NOT_TAKEN)
+    def hear(self, event: CallEvent) -> None:
+        """An offer has ended. One made outside a queue counts also when it just was not taken.
+
+        The dialplan has then raised the penalty itself, before the caller went on to the queue.
+        """
+        wanted = event.reason == OfferEnd.REJECTED or (not event.queue and event.reason in _NOT_TAKEN)
         agent = event.agent
         if not wanted or not self._seconds or agent not in self._penalty or event.recovered:
             return
@@ -53,9 +56,19 @@ class PassedOver:
         self._timers[agent] = loop.call_later(self._seconds, self._over, agent)
         self._begin(agent, self._penalty[agent] + LAST_CHOICE)
 
-    def mend(self, client: AmiClient) -> None:
-        """This node is being connected: give back what an earlier run has left raised there."""
-        self._keep(asyncio.get_running_loop().create_task(self._mend(client)))
+    async def mend(self, client: AmiClient) -> None:
+        """Give back what an earlier run has left raised on this node."""
+        try:
+            reply = await client.send({"Action": "QueueStatus"}, listing=True)
+        except LaidianError as e:
+            _log.info("penalties not looked at", node=client.node.name, why=str(e))
+            return
+        for member in reply.items:
+            agent = self._roster.agent_of(member.get("Location"))
+            raised = member.get("Penalty", "")
+            if not agent or agent in self._timers or not raised.isdigit() or int(raised) < LAST_CHOICE:
+                continue
+            await _penalty(client, member.get("Location"), self._penalty[agent], member.get("Queue"))
 
     async def stop(self) -> None:
         """End at once, and let everybody be rung as before where that can be told in time."""
@@ -64,7 +77,8 @@ class PassedOver:
         agents, self._timers = list(self._timers), {}
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, *(self._tell(a, self._penalty[a]) for a in agents))
+        back = (self._tell(a, self._penalty[a]) for a in agents)
+        await asyncio.gather(*self._tasks, *back, return_exceptions=True)
 
     def _over(self, agent: str) -> None:
         self._timers.pop(agent, None)
@@ -81,20 +95,6 @@ class PassedOver:
         mine = [i for i, a in self._roster.interfaces.items() if a == agent]
         work = [partial(_penalty, client, i, penalty) for client in self._clients() for i in mine]
         await asyncio.gather(*(one() for one in work))
-
-    async def _mend(self, client: AmiClient) -> None:
-        try:
-            await client.wait_ready()
-            reply = await client.send({"Action": "QueueStatus"}, listing=True)
-        except LaidianError as e:
-            _log.info("penalties not looked at", node=client.node.name, why=str(e))
-            return
-        for member in reply.items:
-            agent = self._roster.agent_of(member.get("Location"))
-            raised = member.get("Penalty", "")
-            if not agent or agent in self._timers or not raised.isdigit() or int(raised) < LAST_CHOICE:
-                continue
-            await _penalty(client, member.get("Location"), self._penalty[agent], member.get("Queue"))
 
 
 async def _penalty(client: AmiClient, interface: str, penalty: int, queue: str = "") -> None:

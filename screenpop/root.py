@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -133,7 +133,7 @@ async def running(
             stack.push_async_callback(night.stop)
             night.start()
         if pbx and settings.ami:
-            router = _router(settings, service, scheme) if settings.routing.enabled else None
+            router = _router(settings, service, tiers.schemes) if settings.routing.enabled else None
 
             def hear(event: Event) -> None:
                 if isinstance(event, CallEvent):
@@ -176,7 +176,7 @@ async def running(
         _log.info("stopping")
 
 
-def _router(settings: Settings, service: Service, scheme: Scheme) -> Router:
+def _router(settings: Settings, service: Service, schemes: Iterable[Scheme]) -> Router:
     """The router, hearing the service's look-ups; free are agents without a call and without a pause."""
     desk = service.desk
 
@@ -185,7 +185,7 @@ def _router(settings: Settings, service: Service, scheme: Scheme) -> Router:
         longest = sorted(there, key=lambda a: (a.penalty, desk.state(a.number).since))
         return [a.number for a in longest]
 
-    router = Router(settings, priorities_of([scheme]), free, service.metrics, utc_now)
+    router = Router(settings, priorities_of(schemes), free, service.metrics, utc_now)
     service.on_found = router.found
     return router
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from cti.ami.client import AmiClient
 from cti.ami.fleet import Fleet
 from cti.config import RoutingSettings, Settings
-from cti.domain.call import CallEvent, CallEventKind, CallKey
+from cti.domain.call import CallEvent, CallEventKind, CallKey, Direction
 from cti.domain.customer import Lookup, Outcome
 from cti.domain.routing import Agents, First, Route, Rules, caller_of, decide
 from cti.domain.tiers import Scheme
@@ -77,6 +77,7 @@ class Router:
         self._live: set[CallKey] = set()
         self._work: dict[CallKey, asyncio.Task[None]] = {}
         self._here: asyncio.Task[None] | None = None
+        self._welcomes: set[asyncio.Task[None]] = set()
         self.passed_over = PassedOver(settings, lambda: self._clients())
 
     def start(self, fleet: Fleet) -> None:
@@ -86,7 +87,8 @@ class Router:
 
     async def stop(self) -> None:
         """Say that nobody need be waited for, give back who was passed over, and end."""
-        tasks = [*self._work.values(), *([self._here] if self._here is not None else [])]
+        here = [self._here] if self._here is not None else []
+        tasks = [*self._work.values(), *self._welcomes, *here]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -103,7 +105,8 @@ class Router:
             self._routes.pop(key, None)
             self._queues.pop(key, None)
             return
-        self._live.add(key)
+        if event.direction is Direction.INBOUND:
+            self._live.add(key)
         if event.kind is CallEventKind.QUEUED:
             self._queues[key] = event.queue
             if key in self._routes:
@@ -111,14 +114,15 @@ class Router:
         elif event.kind in _LEFT:
             self._queues.pop(key, None)
         elif event.kind is CallEventKind.OFFER_ENDED:
-            route = self._routes.get(key)
-            first = not event.queue and route is not None and route.agent == event.agent
-            self.passed_over.hear(event, offered_first=first)
+            self.passed_over.hear(event)
 
     def resynced(self, node: str) -> None:
-        """A node is (again) connected: mend what an earlier run has left there."""
+        """A node is (again) connected: say that we are here, and mend what an earlier run has left there."""
         if self._fleet is not None:
-            self.passed_over.mend(self._fleet.client(node))
+            client = self._fleet.client(node)
+            task = asyncio.get_running_loop().create_task(self._welcome(client))
+            self._welcomes.add(task)
+            task.add_done_callback(self._welcomes.discard)
 
     def found(self, key: CallKey, lookup: Lookup) -> None:
         """Who calls is known. A look-up that failed decides nothing: the next answer may."""
@@ -178,6 +182,14 @@ class Router:
         await client.send({**move, "Priority": priority, "Immediate": "yes"})
         self._metrics.routes_late.inc()
         await _set(client, "QUEUE_PRIO", priority, channel)
+
+    async def _welcome(self, client: AmiClient) -> None:
+        try:
+            await client.wait_ready()
+            await _set(client, "LAIDIAN_ROUTER", "1")
+        except LaidianError as e:
+            _log.info("not told that we are here", node=client.node.name, why=str(e))
+        await self.passed_over.mend(client)
 
     async def _say_here(self) -> None:
         while True:

@@ -71,6 +71,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
     from cti.store import migrations
     from cti.store.db import Database
     from cti.store.repos.people import list_users
+    from cti.store.repos.representatives import crowded
 
     database = Database(settings.store.url)
     where = database.url.render_as_string(hide_password=True)
@@ -83,6 +84,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
                 )
                 return
             users = [u for u in list_users(conn) if not u.disabled]
+            many = crowded(conn, settings.routing.representative_customers)
     finally:
         database.close()
     yield Finding("store", "ok", f"{where}，版本 {newest}")
@@ -94,6 +96,10 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("users", "warn", f"座席 {'、'.join(missing)} 还没有登录用户；执行 laidian user add")
     else:
         yield Finding("users", "ok", f"{len(users)} 个用户")
+    if many:
+        listed = "、".join(f"{agent}（{count} 位）" for agent, count in many)
+        most = settings.routing.representative_customers
+        yield Finding("representatives", "warn", f"专属客服名下客户超过 {most} 位：{listed}；请分给其他座席")
 
 
 def _ami(settings: Settings) -> Iterator[Finding]:

@@ -6,13 +6,17 @@ import io
 import json
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import structlog
 
 from cti import obs
 from cti.__main__ import main
+from cti.store.db import Database
+from cti.store.tables import customers
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +71,28 @@ def test_a_store_that_is_ready_is_found_ready(tmp_path: Path, capsys: pytest.Cap
     _, found = _found(capsys, "--config", str(file))
     assert found["store"]["state"] == "ok"
     assert "laidian user add" in found["users"]["text"]
+
+
+def test_a_representative_with_too_many_customers_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """More customers than one representative should have are reported; exactly as many are not."""
+    url = f"sqlite:///{tmp_path}/laidian.db"
+    file = tmp_path / "laidian.toml"
+    settings = f'[store]\nurl = "{url}"\n[routing]\nrepresentative_customers = 2\n'
+    file.write_text(settings, encoding="utf-8")
+    assert main(["init-db", "--config", str(file)]) == 0
+    now, database = datetime.now(UTC), Database(url)
+    common = {"kind": "person", "name": "王", "grams": [], "created_at": now, "updated_at": now}
+    with database.begin() as conn:
+        for n, agent in enumerate(("1001", "1001", "1001", "1002", "1002", "", "", "")):
+            conn.execute(sa.insert(customers).values(code=f"C{n}", representative=agent, **common))
+    database.close()
+    capsys.readouterr()
+    _, found = _found(capsys, "--config", str(file))
+    assert found["representatives"]["state"] == "warn"
+    assert "1001（3 位）" in found["representatives"]["text"]
+    assert "1002" not in found["representatives"]["text"]
 
 
 def test_a_log_that_cannot_be_written_fails_nobody(
