@@ -41,12 +41,13 @@ class PassedOver:
         """Who is passed over now."""
         return frozenset(self._timers)
 
-    def hear(self, event: CallEvent) -> None:
-        """An offer has ended. One made outside a queue counts also when it just was not taken.
+    def hear(self, event: CallEvent, *, waits: bool) -> None:
+        """An offer has ended; `waits`: it was made while the caller stood in a queue.
 
-        The dialplan has then raised the penalty itself, before the caller went on to the queue.
+        One made outside a queue counts also when it just was not taken: the dialplan has then raised the
+        penalty itself, before the caller went on to the queue.
         """
-        wanted = event.reason == OfferEnd.REJECTED or (not event.queue and event.reason in _NOT_TAKEN)
+        wanted = event.reason == OfferEnd.REJECTED or (not waits and event.reason in _NOT_TAKEN)
         agent = event.agent
         if not wanted or not self._seconds or agent not in self._penalty or event.recovered:
             return

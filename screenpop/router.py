@@ -29,6 +29,7 @@ from screenpop.passed_over import PassedOver
 _log = get_logger("router")
 
 HERE_EVERY_S = 2.0
+GOODBYE_S = 2.0
 _LEFT = frozenset({CallEventKind.LEFT_QUEUE, CallEventKind.ANSWERED, CallEventKind.ABANDONED})
 
 
@@ -92,8 +93,10 @@ class Router:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._say("0")
-        await self.passed_over.stop()
+        with contextlib.suppress(TimeoutError):  # a PBX that does not answer is not waited for
+            async with asyncio.timeout(GOODBYE_S):
+                await self._say("0")
+                await self.passed_over.stop()
 
     # what is heard
 
@@ -114,7 +117,7 @@ class Router:
         elif event.kind in _LEFT:
             self._queues.pop(key, None)
         elif event.kind is CallEventKind.OFFER_ENDED:
-            self.passed_over.hear(event)
+            self.passed_over.hear(event, waits=key in self._queues)
 
     def resynced(self, node: str) -> None:
         """A node is (again) connected: say that we are here, and mend what an earlier run has left there."""

@@ -69,6 +69,7 @@ class Call:
     name: str = ""
     did: str = ""
     queue: str = ""
+    meant: str = ""  # the queue for which an agent is rung before the caller enters it
     position: int | None = None
     queued_at: datetime | None = None
     context: dict[str, str] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from typing import Any
 from cti.ami.wire import Message
 
 CONTEXT_EVENT = "LaidianContext"  # UserEvent by which the IVR tells what the caller did
+FIRST_EVENT = "LaidianFirst"  # UserEvent: an agent is rung for a queue before the caller enters it
 MAX_CONTEXT_KEYS, MAX_CONTEXT_VALUE = 64, 2048
 _YEAR_9999 = 253_370_764_800
 _ABSENT = frozenset({"", "<unknown>", "<none>", "(null)"})
@@ -187,6 +188,14 @@ class ContextGiven:
 
 
 @dataclass(frozen=True, slots=True)
+class FirstRung:
+    """Whoever is dialled next is rung for this queue, which the caller has not entered yet."""
+
+    channel: Channel
+    queue: str
+
+
+@dataclass(frozen=True, slots=True)
 class MemberChanged:
     """State of one queue member: `status` is Asterisk's device state number."""
 
@@ -230,6 +239,7 @@ Fact = (
     | BlindTransferred
     | AttendedTransferred
     | ContextGiven
+    | FirstRung
     | MemberChanged
     | MemberRemoved
     | DeviceChanged
@@ -318,6 +328,13 @@ def _context(m: Message) -> ContextGiven | None:
     return ContextGiven(channel(m), {key[:64]: value[:MAX_CONTEXT_VALUE] for key, value in kept})
 
 
+def _told(m: Message) -> ContextGiven | FirstRung | None:
+    """Our own UserEvents; others are nothing to us."""
+    if m.get("UserEvent") == FIRST_EVENT:
+        return FirstRung(ref(m), m.get("Queue"))
+    return _context(m)
+
+
 FACTS: Mapping[str, Callable[[Message], Fact | None]] = {
     "Newchannel": lambda m: ChannelCreated(channel(m)),
     "NewCallerid": lambda m: CallerChanged(channel(m)),
@@ -367,7 +384,7 @@ FACTS: Mapping[str, Callable[[Message], Fact | None]] = {
         _maybe(m, "TransferTarget"),
         m.get("Result") == "Success",
     ),
-    "UserEvent": _context,
+    "UserEvent": _told,
     "QueueMemberStatus": _member,
     "QueueMemberPause": _member,
     "QueueMemberAdded": _member,

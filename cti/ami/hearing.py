@@ -119,7 +119,9 @@ class Hearing(CallBook):
             asker = self._asker(call, caller)
             leg.consult = bool(asker)
             leg.peer = asker or call.giver
-            leg.queue = queue or ("" if asker else call.queue if call.state is CallState.QUEUED else "")
+            waits_for = call.queue if call.state is CallState.QUEUED else call.meant
+            leg.queue = queue or ("" if asker else waits_for)
+            call.meant = ""
             leg.cause = None
         leg.ringing.add(dest.uniqueid)
         self._leg(call, leg, LegStep.RING)
@@ -197,6 +199,7 @@ class Hearing(CallBook):
         if call.state is CallState.QUEUED and call.queue == fact.queue:
             return
         call.queue, call.position, call.queued_at = fact.queue, fact.position, self._at
+        call.meant = ""
         self._step(call, CallStep.JOIN, position=fact.position)
 
     def _on_left(self, fact: f.QueueLeft) -> None:
@@ -323,6 +326,11 @@ class Hearing(CallBook):
             if call.state is not CallState.TALKING:
                 self._step(call, CallStep.CONNECT)
 
+    def _on_first_rung(self, fact: f.FirstRung) -> None:
+        line = self._lines.get(fact.channel.uniqueid)
+        if line is not None and line.uniqueid == line.call.caller:
+            line.call.meant = fact.queue
+
     def _on_context(self, fact: f.ContextGiven) -> None:
         line = self._lines.get(fact.channel.uniqueid)
         if line is None:
@@ -355,6 +363,7 @@ class Hearing(CallBook):
         f.BlindTransferred: _on_blind,
         f.AttendedTransferred: _on_attended,
         f.ContextGiven: _on_context,
+        f.FirstRung: _on_first_rung,
         f.MemberChanged: _on_board,
         f.MemberRemoved: _on_board,
         f.DeviceChanged: _on_board,

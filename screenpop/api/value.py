@@ -15,6 +15,7 @@ from cti.store.repos import points, value
 from cti.store.repos.people import add_audit
 from cti.store.repos.preferences import EDITABLE, edit_preferences, preferences_of
 from cti.store.repos.records import StaleVersion
+from cti.store.repos.representatives import crowded
 from cti.store.repos.tiering import Plan
 from cti.store.repos.value import Filter
 from cti.store.tables import customers
@@ -32,10 +33,13 @@ async def value_summary(call: ApiCall) -> m.SummaryOut:
     if chosen is None:
         raise ApiError(404, "no_such_scheme", "没有计算这个等级方案，请检查设置 tiers.beside。")
 
-    def read(conn: Connection) -> tuple[list[dict[str, Any]], list[str], Any]:
-        return value.distribution(conn, chosen, _filter(query)), value.industries(conn), last_run(conn)
+    most = call.ctx.settings.routing.representative_customers
 
-    tiers, industries, run = await call.ctx.db.run(read, deadline=LISTS_S)
+    def read(conn: Connection) -> tuple[list[dict[str, Any]], list[str], Any, list[tuple[str, int]]]:
+        tiers = value.distribution(conn, chosen, _filter(query))
+        return tiers, value.industries(conn), last_run(conn), crowded(conn, most)
+
+    tiers, industries, run, many = await call.ctx.db.run(read, deadline=LISTS_S)
     return m.SummaryOut(
         scheme=chosen.name,
         schemes=tuple(
@@ -53,6 +57,8 @@ async def value_summary(call: ApiCall) -> m.SummaryOut:
         services=SERVICES,
         regions=REGIONS,
         computed_at=run["finished_at"] if run is not None else None,
+        crowded=tuple(m.Crowded(agent=agent, customers=count) for agent, count in many),
+        most_customers=most,
     )
 
 

@@ -51,6 +51,11 @@ class TierCount(Out):
     revenue: float = Field(description="of the last twelve months")
 
 
+class Crowded(Out):
+    agent: str
+    customers: int
+
+
 class SummaryOut(Out):
     scheme: str
     schemes: tuple[SchemeName, ...]
@@ -59,6 +64,8 @@ class SummaryOut(Out):
     services: tuple[str, ...]
     regions: tuple[str, ...]
     computed_at: wire.Instant | None = Field(description="when everybody was last recomputed")
+    crowded: tuple[Crowded, ...] = Field(description="专属客服 with too many customers, the most first")
+    most_customers: int = Field(description="so many of one 专属客服 are not yet too many")
 
 
 class Reach(Out):

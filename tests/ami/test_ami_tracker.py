@@ -536,3 +536,18 @@ def test_a_blind_transfer_may_be_told_after_the_hang_up(*, late: bool) -> None:
     assert (offered.agent, offered.peer, offered.chain) == ("1002", "1001", ("1001",))
     assert "transferred 1001 blind" in told.kinds()
     assert told.tracker.fault_count == 0
+
+
+def test_an_agent_rung_before_the_queue_is_rung_for_that_queue() -> None:
+    """LaidianFirst gives the next offer its queue, and no later one."""
+    told = Told()
+    told.arrive()
+    told.say("UserEvent", TRUNK, UserEvent="LaidianFirst", Queue="hotline")
+    told.ring(ONE)
+    told.say("DialEnd", DestChannel=ONE[0], DestUniqueid=ONE[1], DialStatus="NOANSWER")
+    told.say("Hangup", ONE, Cause="19")
+    told.ring(TWO)
+    offered = [e for e in told.events if isinstance(e, CallEvent) and e.kind is CallEventKind.OFFERED]
+    assert [(e.agent, e.queue) for e in offered] == [("1001", "hotline"), ("1002", "")]
+    assert [e.context for e in offered] == [{}, {}]
+    assert told.tracker.fault_count == 0

@@ -28,6 +28,7 @@ def _business(line: PopLine) -> None:
     with db.begin() as conn:
         conn.execute(sa.update(customers).values(source="test"))  # the store counts as still to be filled
         fill(conn, now=now, scheme=schemes()[0], seed=3, count=60)
+        conn.execute(sa.update(customers).values(representative="1002"))
     recompute(db, Plan(schemes()[0], schemes()), now=now, zone=CHINA, cause=NIGHTLY)
 
 
@@ -41,6 +42,7 @@ async def test_a_supervisor_finds_and_keeps_a_customer(browser: Browser, popline
     await expect(canvas).to_be_visible()
     assert await canvas.evaluate(drawn) > 8
     await expect(page.get_by_test_id("value-upgrade").first).to_be_visible()
+    await expect(page.get_by_test_id("value-crowded")).to_contain_text("1002")
     await keep(page, "value_upgrades")
     await page.get_by_test_id("value-scheme").select_option("abcd")
     await expect(page.get_by_test_id("value-chart")).to_have_attribute("aria-label", re.compile("D级"))

@@ -72,9 +72,7 @@ async def until(true: Callable[[], object], what: str, timeout_s: float = 30.0) 
 
 
 @pytest.fixture
-async def line(
-    start_popline: Callable[..., Any], start_asterisk: Callable[..., Instance]
-) -> AsyncIterator[Callable[..., Any]]:
+def line(start_popline: Callable[..., Any], start_asterisk: Callable[..., Instance]) -> Callable[..., Any]:
     """``async with line(url, routing={…}) as hotline``: service and Asterisk of the same settings."""
 
     @asynccontextmanager
@@ -219,6 +217,8 @@ async def test_last_agent_is_preferred(line: Callable[..., Any], seeded_url: str
         last = await hotline.agent("1003", answer_after=0.2)
         call = await hotline.phones.call("95001", number=WANG, hold=None, steps=[wait(60)])
         await last.event("answered", timeout_s=30)
+        book = hotline.popline.parts.ctx.service.book
+        await until(lambda: [p.queue for p, _ in book.live("1003")] == ["hotline"], "the queue on the pop")
         assert [o.count("invite") for o in others] == [0, 0]
         await call.stop()
 

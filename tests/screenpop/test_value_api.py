@@ -65,10 +65,20 @@ async def test_summary_counts_tiers_of_the_chosen_scheme(line: PopLine) -> None:
     assert {s["scheme"] for s in found["schemes"] if s["open_thresholds"]} == {"jingguang", "abcd"}
     assert found["industries"] == ["制造"]
     assert found["computed_at"] is not None
+    assert (found["crowded"], found["most_customers"]) == ([], 40)
     _, other = await line.api("GET", "/value/summary?scheme=abcd&industry=制造", user="boss")
     assert sum(t["customers"] for t in other["tiers"]) == 1
     assert (await line.api("GET", "/value/summary?scheme=nope", user="boss"))[0] == 404
     assert (await line.api("GET", "/value/summary", user="a1001"))[0] == 403
+
+
+async def test_crowded_representatives_are_named(start_popline: Any, seeded_url: str) -> None:
+    """Who is the representative of more customers than the setting allows is told with the figures."""
+    line = await start_popline(seeded_url, routing={"representative_customers": 1})
+    query = sa.update(customers).values(representative="1002").where(customers.c.code != "C2")
+    await line.parts.ctx.db.write(lambda c: c.execute(query))
+    _, found = await line.api("GET", "/value/summary", user="boss")
+    assert found["crowded"] == [{"agent": "1002", "customers": 2}]
 
 
 async def test_upgrades_and_churn_with_figures_and_filters(line: PopLine) -> None:

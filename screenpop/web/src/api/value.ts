@@ -10,6 +10,8 @@ export interface Summary {
   services: string[]
   regions: string[]
   computed_at: string | null
+  crowded: { agent: string; customers: number }[]
+  most_customers: number
 }
 
 export interface Valued {

@@ -8,6 +8,8 @@ const value: Texts<typeof zh> = {
   title: 'Customer value',
   computed: 'Tiers recomputed',
   never: 'Tiers have not been recomputed yet (every night, or laidian tiers recompute)',
+  crowded: 'Representatives with more than {most} customers: {list}',
+  crowdedOne: '{agent} ({n})',
   failed: 'The figures could not be loaded',
   customers: 'Customers',
   revenue: 'Revenue of a year (CNY)',

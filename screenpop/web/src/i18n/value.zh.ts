@@ -4,6 +4,8 @@ export default {
   title: '客户经营',
   computed: '等级重算于',
   never: '等级还没有重算过（每日凌晨自动，或 laidian tiers recompute）',
+  crowded: '专属客服名下超过 {most} 位客户：{list}',
+  crowdedOne: '{agent}（{n} 位）',
   failed: '数据没有加载出来',
   customers: '客户数',
   revenue: '近一年收入（元）',
