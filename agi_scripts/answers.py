@@ -12,13 +12,14 @@ from agi_scripts.ports import Answer, CallInfo
 from agi_scripts.service import Service
 from cti.domain import phone
 from cti.domain.complaint import ANSWER_HOURS, due_at
+from cti.domain.complaint_clock import Deadlines
 from cti.domain.customer import Customer, Outcome
 from cti.errors import UsageError
 from cti.store.db import Database
 from cti.store.repos import ivr
+from cti.store.repos.complaints import add_complaint
 from cti.store.repos.lookup import find_by_number
 from cti.store.repos.points import balance
-from cti.store.repos.records import add_complaint
 from cti.waybills.port import Parcel, Waybills
 from ivr_flows import places
 from ivr_flows.protocol import Scalar
@@ -42,8 +43,10 @@ class StoreAnswers:
         request_callback: Callback,
         plan: phone.Plan = phone.DEFAULT_PLAN,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        deadlines: Deadlines | None = None,
     ) -> None:
         self._db = db
+        self._deadlines = deadlines or Deadlines()
         self._waybills = waybills
         self._service = service
         self._plan = plan
@@ -174,8 +177,9 @@ class StoreAnswers:
         category, now = str(args["category"]), self._now()
         category = category if category in ANSWER_HOURS else "其它"
         number = phone.parse(str(args.get("caller", "")), self._plan)
-        promised = due_at(category, now)
         _, customer = await self._customer_of(args)
+        tier = customer.tier if customer else None
+        promised = self._deadlines.due_at(category, now, (tier.scheme, tier.id) if tier else None)
         told = "，有留言录音" if args.get("recording") else ""
 
         def write(conn: Connection) -> int:
@@ -192,6 +196,7 @@ class StoreAnswers:
                 waybill=str(args.get("number", "")),
                 recording_id=str(args.get("recording", "")),
                 promised_at=promised,
+                deadlines=self._deadlines,
                 source="ivr",
                 **_of(call),
             )

@@ -28,7 +28,9 @@ from cti.domain import phone
 from cti.domain.call import GapEvent
 from cti.errors import ConfigError
 from cti.obs import get_logger
+from cti.store.complaint_plan import deadlines_of
 from cti.store.db import Database
+from cti.store.tier_plan import tier_plan
 from cti.waybills.http import HttpWaybills
 from cti.waybills.port import Waybills
 from cti.waybills.sql import SqlWaybills
@@ -112,7 +114,14 @@ async def running(
         sounds = home / "data" / "sounds" / "laidian"
         routes = Routes(
             engine=engine,
-            answers=StoreAnswers(db, port_of_waybills, service, request_callback=desk.request, plan=plan),
+            answers=StoreAnswers(
+                db,
+                port_of_waybills,
+                service,
+                request_callback=desk.request,
+                plan=plan,
+                deadlines=deadlines_of(settings, tier_plan(settings).schemes),
+            ),
             voice=voice or SoundFolder(sounds, "laidian", (tts.Espeak(),)),
             places=places or Places(recordings=home / "spool" / "monitor"),
             node=settings.asterisk.node,

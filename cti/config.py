@@ -17,6 +17,8 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from cti.domain.complaint import CATEGORIES
+from cti.domain.complaint_clock import ESCALATE_HOURS, TIER_FACTORS
 from cti.domain.roster import Roster
 from cti.errors import ConfigError
 
@@ -123,6 +125,48 @@ class TierSettings(Section):
         pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
         description="when tiers are recomputed; empty: never",
     )
+
+
+class ComplaintSettings(Section):
+    """投诉: all of it is 系统默认，待确认 until an owner sets it."""
+
+    hours: dict[str, Annotated[float, Field(gt=0, le=720)]] = Field(
+        default_factory=dict, description="答复时限 in hours by category, over the defaults"
+    )
+    tier_factors: dict[int, Annotated[float, Field(gt=0, le=10)]] = Field(
+        default_factory=lambda: dict(TIER_FACTORS),
+        description="queue priority of the tier, at least → what the hours are multiplied by",
+    )
+    escalate_h: tuple[Annotated[float, Field(ge=0, le=720)], ...] = Field(
+        ESCALATE_HOURS,
+        max_length=3,
+        description="升级: hours past the deadline until 班长, 投诉主管, 负责人",
+    )
+    departments: tuple[str, ...] = Field(
+        ("派送部", "客服部", "运营部", "中转部", "财务部"), description="责任部门, offered in the order given"
+    )
+    causes: tuple[str, ...] = Field(
+        (
+            "派送不及时",
+            "分拣差错",
+            "车辆晚点",
+            "包装不当",
+            "装卸不当",
+            "信息有误",
+            "服务用语",
+            "天气",
+            "客户原因",
+            "其它",
+        ),
+        description="投诉原因, offered in the order given",
+    )
+
+    @field_validator("hours")
+    @classmethod
+    def _categories(cls, hours: dict[str, float]) -> dict[str, float]:
+        if unknown := sorted(set(hours) - set(CATEGORIES)):
+            raise ValueError(f"no such category: {'、'.join(unknown)}; there are {'、'.join(CATEGORIES)}")
+        return hours
 
 
 class AgentSettings(Section):
@@ -316,6 +360,7 @@ class Settings(BaseSettings):
     web: WebSettings = WebSettings()
     pop: PopSettings = PopSettings()
     tiers: TierSettings = TierSettings()
+    complaints: ComplaintSettings = ComplaintSettings()
     agents: tuple[AgentSettings, ...] = ()
     queues: tuple[QueueSettings, ...] = ()
     break_reasons: tuple[str, ...] = Field(

@@ -26,6 +26,7 @@ from cti.errors import DeadlineExceeded, Refused, Unavailable
 from cti.obs import get_logger
 from cti.places import place_of
 from cti.store import migrations, repos
+from cti.store.complaint_plan import deadlines_of
 from cti.store.db import Database
 from cti.store.repos.recordings import open_recordings
 from cti.store.tier_plan import tier_plan, zone_of
@@ -34,6 +35,7 @@ from screenpop.api.app import DIST, make_app
 from screenpop.api.context import Context, TierLabel
 from screenpop.auth import Gate
 from screenpop.card import Style
+from screenpop.escalation import Escalation
 from screenpop.finder import StoreFinder
 from screenpop.httplog import QuietLog
 from screenpop.journal import Journal
@@ -90,6 +92,7 @@ async def running(
         plan = plan_of(settings)
         tiers = tier_plan(settings)
         scheme = tiers.active
+        deadlines = deadlines_of(settings, tiers.schemes)
         db = Database(settings.store.url, threads=settings.store.threads)
         stack.callback(db.close)
         journal = Journal(settings.pop.journal)
@@ -126,8 +129,12 @@ async def running(
             expects_pbx=pbx and bool(settings.ami),
             recordings=recordings,
             tier_plan=tiers,
+            deadlines=deadlines,
         )
         _gauges(ctx)
+        escalation = Escalation(db, deadlines, utc_now)
+        stack.push_async_callback(escalation.stop)
+        escalation.start()
         if settings.tiers.nightly:
             night = Night(db, tiers, settings.tiers.nightly, zone_of(settings), utc_now)
             stack.push_async_callback(night.stop)

@@ -17,9 +17,9 @@ from sqlalchemy.engine import Connection
 from cti.domain.phone import parse
 from cti.domain.tiers import Scheme
 from cti.store.passwords import hash_password
+from cti.store.repos.complaints import act_on_complaint, add_complaint
 from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.people import add_user, user_by_name
-from cti.store.repos.records import act_on_complaint, add_complaint
 from cti.store.repos.waybills import upsert_waybills
 from cti.store.synthetic_maker import SOURCE, Maker
 from cti.store.tables import axb_bindings, contacts, customers, orders

@@ -371,6 +371,7 @@ complaints = Table(
     _at("told_at"),  # result told back to the customer
     _text("told_by"),
     _text("told_how"),
+    _at("call_at"),  # the result is to be told: not before this, after a call that failed
     _at("closed_at"),
     _text("node"),
     _text("linkedid"),
@@ -387,7 +388,7 @@ complaints = Table(
     Index(None, "node", "linkedid"),
 )
 
-complaint_events = Table(
+complaint_events = Table(  # 跟进: only added to, a trigger sees to it
     "complaint_events",
     metadata,
     _id(),
@@ -398,6 +399,9 @@ complaint_events = Table(
     _text("from_state"),
     _text("to_state"),
     _text("note"),
+    _text("result"),  # what came of this step
+    _json("changes"),  # of an edit: column → [before, after]
+    _count("version"),  # of the complaint after this step
     Index(None, "complaint_id", "at"),
 )
 

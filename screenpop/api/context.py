@@ -8,6 +8,7 @@ from datetime import datetime
 
 from cti.config import Settings
 from cti.domain import phone
+from cti.domain.complaint_clock import Deadlines
 from cti.store.db import Database
 from cti.store.repos.tiering import Plan
 from screenpop.auth import Gate, Principal
@@ -40,6 +41,7 @@ class Context:
     expects_pbx: bool = field(default=True)  # readiness needs at least one node
     recordings: Recordings | None = None
     tier_plan: Plan | None = None
+    deadlines: Deadlines = field(default_factory=Deadlines)
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""

@@ -1,4 +1,4 @@
-"""Customers, their time line, waybills and complaints; showing a whole number, which is logged."""
+"""Customers, their time line and waybills; showing a whole number, which is logged."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
-from cti.domain.complaint import CATEGORIES
 from cti.domain.customer import Outcome
 from cti.domain.phone import parse
 from cti.domain.waybill import clean_number
@@ -154,73 +153,6 @@ async def _customers_in_hand(call: ApiCall, pop_id: str) -> set[int]:
     return {customer.id for customer in found if customer is not None}
 
 
-async def add_complaint(call: ApiCall) -> m.ComplaintMade:
-    body, who, at = call.body(m.ComplaintIn), call.who, call.ctx.now()
-    if body.category not in CATEGORIES:
-        raise ApiError(400, "unknown_category", "没有这个投诉类别，请从列表中选择。")
-    columns: dict[str, Any] = {"source": "agent", "channel": "call", "waybill": body.waybill}
-    if body.customer_id is not None:
-        columns["customer_id"] = body.customer_id
-    if body.pop_id:
-        pop, of_call, _ = await own_pop(call, body.pop_id)
-        number = parse(of_call.number, call.ctx.plan)
-        customer = of_call.lookup.customer if of_call.lookup is not None else None
-        columns |= {
-            "node": pop.key.node,
-            "linkedid": pop.key.linkedid,
-            "number_key": number.key or "",
-            "number_display": number.display,
-            "caller_name": of_call.name,
-        }
-        if customer is not None:
-            columns.setdefault("customer_id", customer.id)
-
-    def write(conn: Connection) -> int:
-        known = columns.get("customer_id")
-        if known is not None and repos.customer(conn, known, now=at) is None:
-            raise ApiError(404, "no_such_customer", "没有找到这位客户，可能已被删除。")
-        return repos.add_complaint(
-            conn, category=body.category, summary=body.text, opened_at=at, opened_by=who.username, **columns
-        )
-
-    return m.ComplaintMade(id=await call.ctx.db.write(write))
-
-
-async def get_complaint(call: ApiCall) -> m.ComplaintOut:
-    complaint_id, hide = call.path["complaint_id"], _hide(call)
-
-    def read(conn: Connection) -> tuple[RowMapping | None, list[RowMapping]]:
-        return repos.complaint(conn, complaint_id), list(repos.complaint_history(conn, complaint_id))
-
-    row, steps = await call.ctx.db.run(read)
-    if row is None:
-        raise ApiError(404, "no_such_complaint", "没有找到这条投诉。")
-    return m.ComplaintOut(
-        id=row["id"],
-        opened_at=row["opened_at"],
-        category=row["category"],
-        state=row["state"],
-        waybill=row["waybill"],
-        due_at=row["due_at"],
-        summary=hide(row["summary"]),
-        code=row["code"],
-        customer_id=row["customer_id"],
-        text=hide(row["detail"] or row["summary"]),
-        opened_by=row["opened_by"],
-        steps=tuple(
-            m.ComplaintStep(
-                at=s["at"],
-                who=s["who"],
-                action=s["action"],
-                from_state=s["from_state"],
-                to_state=s["to_state"],
-                note=hide(s["note"]),
-            )
-            for s in steps
-        ),
-    )
-
-
 def _hide(call: ApiCall) -> Any:
     return card.mask_text if call.masked else str
 
@@ -273,25 +205,5 @@ ROUTES = (
         "customers",
         body=m.RevealIn,
         errors=(403, 404),
-    ),
-    Route(
-        "POST",
-        "/complaints",
-        add_complaint,
-        m.ComplaintMade,
-        "登记投诉",
-        "customers",
-        body=m.ComplaintIn,
-        status=201,
-        errors=(404,),
-    ),
-    Route(
-        "GET",
-        "/complaints/{complaint_id}",
-        get_complaint,
-        m.ComplaintOut,
-        "投诉详情与处理经过",
-        "customers",
-        params={"complaint_id": int},
     ),
 )

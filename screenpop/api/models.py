@@ -202,35 +202,6 @@ class ChooseIn(In):
     customer_id: int = Field(ge=1, le=2**53)
 
 
-class ComplaintIn(In):
-    pop_id: str = Field("", max_length=64)
-    customer_id: int | None = Field(None, ge=1, le=2**53)
-    category: Text = Field(min_length=1, max_length=32)
-    waybill: Text = Field("", max_length=32)
-    text: Text = Field(min_length=1, max_length=4000)
-
-
-class ComplaintMade(Out):
-    id: int
-
-
-class ComplaintStep(Out):
-    at: wire.Instant
-    who: str
-    action: str
-    from_state: str
-    to_state: str
-    note: str
-
-
-class ComplaintOut(wire.ComplaintPart):
-    code: str
-    customer_id: int | None
-    text: str
-    opened_by: str
-    steps: tuple[ComplaintStep, ...]
-
-
 class LedgerQuery(In):
     limit: int = Field(100, ge=1, le=1000)
     agent: str = Field("", max_length=16, pattern=r"^\d*$")

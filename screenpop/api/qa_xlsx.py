@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from openpyxl import Workbook
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 
 from cti.config import Settings
 from screenpop.api import qa_models as m
+from screenpop.api.xlsx import MEDIA, local_text, sheet_of
 
-MEDIA = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+__all__ = ["MEDIA", "Content", "workbook"]
+
 VERDICT = {"pass": "合格", "fail": "不合格", "na": "不适用", "review": "待复核"}
 DECISION = {"hit": "命中", "false_hit": "误命中", "na": "不适用", "added": "人工补充"}
 STATE = {
@@ -56,14 +55,14 @@ def workbook(content: Content, settings: Settings) -> bytes:
     first = book.active
     sheet = first if isinstance(first, Worksheet) else book.create_sheet()
     sheet.title = "通话"
-    _table(sheet, _CALLS, (_call(c, zone) for c in content.calls))
+    sheet_of(sheet, _CALLS, (_call(c, zone) for c in content.calls))
     titles = {
         rule: str(known.get("title", rule))
         for row in content.rows
         for rule, known in (row["score_rules"] or {}).items()
     }
     said = {(h["recording_id"], h["rule"]): h for h in content.hits}
-    _table(
+    sheet_of(
         book.create_sheet("判定"),
         ("录音编号", "规则", "名称", "判定", "人工", "说明"),
         (
@@ -73,13 +72,13 @@ def workbook(content: Content, settings: Settings) -> bytes:
         ),
     )
     if content.inside:
-        _table(
+        sheet_of(
             book.create_sheet("复核记录"),
             ("录音编号", "时间", "人员", "角色", "操作", "原状态", "新状态", "说明"),
             (
                 (
                     e["recording_id"],
-                    _local(e["at"], zone),
+                    local_text(e["at"], zone),
                     e["who"],
                     e["role"],
                     e["action"],
@@ -102,7 +101,7 @@ def workbook(content: Content, settings: Settings) -> bytes:
 def _call(c: m.QaCall, zone: ZoneInfo) -> tuple[Any, ...]:
     return (
         c.id,
-        _local(c.started_at, zone),
+        local_text(c.started_at, zone),
         c.duration_s,
         c.agent,
         c.agent_name,
@@ -124,19 +123,3 @@ def _call(c: m.QaCall, zone: ZoneInfo) -> tuple[Any, ...]:
 
 def _word(hit: Mapping[Any, Any] | None) -> tuple[str, str]:
     return ("", "") if hit is None else (DECISION.get(hit["decision"], ""), hit["comment"])
-
-
-def _local(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def _table(sheet: Worksheet, head: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    sheet.append(list(head))
-    for cell in sheet[1]:
-        cell.font = Font(bold=True)
-    sheet.freeze_panes = "A2"
-    for number, row in enumerate(rows, 2):
-        sheet.append([ILLEGAL_CHARACTERS_RE.sub("", v) if isinstance(v, str) else v for v in row])
-        for cell in sheet[number]:
-            if cell.data_type == "f":  # what begins with = came from a person, not from us
-                cell.data_type = "s"

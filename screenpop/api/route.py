@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiohttp import web
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from cti.errors import LaidianError
 from screenpop.auth import Principal
@@ -24,16 +24,25 @@ class ApiError(LaidianError):
     """An answer that is not the wanted one: `message` is a Chinese sentence that says what to do."""
 
     def __init__(
-        self, status: int, code: str, message: str, headers: Mapping[str, str] | None = None
+        self,
+        status: int,
+        code: str,
+        message: str,
+        headers: Mapping[str, str] | None = None,
+        detail: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{status} {code}")
         self.status, self.code, self.message = status, code, message
         self.headers = dict(headers or {})
+        self.detail = dict(detail) if detail is not None else None
 
 
 class ErrorBody(BaseModel):
     code: str
     message: str
+    detail: dict[str, Any] | None = Field(
+        None, description="what a page can act on: what is missing, what others changed; absent otherwise"
+    )
 
 
 class ErrorAnswer(BaseModel):

@@ -21,10 +21,10 @@ AioHandler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def error_response(error: ApiError) -> web.Response:
     """The one shape of everything that went wrong."""
-    body = ErrorAnswer(error=ErrorBody(code=error.code, message=error.message))
+    body = ErrorAnswer(error=ErrorBody(code=error.code, message=error.message, detail=error.detail))
     return web.Response(
         status=error.status,
-        text=body.model_dump_json(),
+        text=body.model_dump_json(exclude_none=True),
         content_type="application/json",
         headers={**error.headers, "Cache-Control": "no-store"},
     )

@@ -5,6 +5,14 @@ They run in a thread (`Database.run`), never on the event loop, and know no cloc
 
 from __future__ import annotations
 
+from cti.store.repos.complaints import (
+    act_on_complaint,
+    add_complaint,
+    complaint,
+    complaint_history,
+    edit_complaint,
+    list_complaints,
+)
 from cti.store.repos.ledger import (
     add_pop,
     close_gap,
@@ -32,18 +40,7 @@ from cti.store.repos.people import (
     user_by_agent,
     user_by_name,
 )
-from cti.store.repos.records import (
-    StaleVersion,
-    act_on_complaint,
-    add_complaint,
-    add_contact,
-    complaint,
-    complaint_history,
-    contact_of_call,
-    edit_complaint,
-    list_complaints,
-    update_contact,
-)
+from cti.store.repos.records import StaleVersion, add_contact, contact_of_call, update_contact
 from cti.store.repos.search import SearchHit, search
 from cti.store.repos.timeline import TimelineItem, timeline
 from cti.store.repos.waybills import waybill, waybills_of_number
