@@ -100,7 +100,7 @@ def actions(state: ComplaintState) -> tuple[str, ...]:
 
 
 def may(action: str, roles: Iterable[str], *, who: str, owner: str) -> bool:
-    """Whether somebody with these roles may take the action on a complaint of this owner ("" for nobody's)."""
+    """Whether somebody with these roles may take the action on a complaint of this owner ("": nobody's)."""
     held = set(roles)
     if "admin" in held or ("supervisor" in held and "supervisor" in ROLES[action]):
         return True

@@ -1,4 +1,4 @@
-"""Problem items (问题件): registered with a remark that holds the four elements, closed with what was done."""
+"""Problem items (问题件): registered with the four elements in the remark, closed with what was done."""
 
 from __future__ import annotations
 

@@ -10,10 +10,12 @@ from aiohttp.typedefs import Handler, Middleware
 from cti.errors import DeadlineExceeded, Unavailable
 from cti.obs import get_logger
 from screenpop.api import (
+    complaints,
     customers,
     desk,
     ledger,
     pops,
+    problems,
     qa_calls,
     qa_figures,
     qa_recording,
@@ -71,6 +73,8 @@ ROUTES: tuple[Route, ...] = (
     *desk.ROUTES,
     *pops.ROUTES,
     *customers.ROUTES,
+    *complaints.ROUTES,
+    *problems.ROUTES,
     *ledger.ROUTES,
     *qa_recording.ROUTES,
     *qa_calls.ROUTES,

@@ -56,7 +56,9 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
         "tags": [
             {"name": "desk", "description": "登录与座席状态"},
             {"name": "pops", "description": "弹屏与话后处理"},
-            {"name": "customers", "description": "客户、运单、投诉"},
+            {"name": "customers", "description": "客户、运单"},
+            {"name": "complaints", "description": "投诉：看板、处理经过、时限与升级、因素比例"},
+            {"name": "problems", "description": "问题件：登记、时限、结案"},
             {"name": "value", "description": "客户经营：等级、升级提案、流失警示、偏好、积分；金额为元"},
             {"name": "ledger", "description": "弹屏台账"},
             {"name": "qa", "description": "录音与服务用语质检；通话内的时间为接通后的毫秒"},

@@ -132,7 +132,7 @@ def test_board_filters_counts_and_statistics(conn: Connection) -> None:
     repos.act_on_complaint(conn, gone, "withdraw", version=1, who="b", at=NOW)
     now = NOW + 13 * HOUR
     found = complaint_lists.find_complaints(conn, ComplaintFilter(state="active"))
-    assert [r["id"] for r in found][0] == late
+    assert found[0]["id"] == late
     assert (found[0]["customer_name"], found[0]["tier_id"]) == ("V", "vip")
     assert complaint_lists.count_complaints(conn, ComplaintFilter(), now=now) == (
         {"open": 3, "withdrawn": 1},

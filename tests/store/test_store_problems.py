@@ -83,7 +83,7 @@ def test_two_people_close_one_item(conn: Connection) -> None:
 
 
 def test_late_ones_are_listed_on_top(conn: Connection) -> None:
-    """domain.md §6: late ones are listed: open past the deadline first; registered too late counts as well."""
+    """domain.md §6: late ones are listed: open past the deadline first; late registration counts too."""
     calm = _item(conn, kind=ProblemKind.OTHER, waybill="SF1")
     late = _item(conn, waybill="SF2", at=NOW + timedelta(minutes=1))
     slow = _item(conn, waybill="SF3", at=NOW + timedelta(hours=2))

@@ -20,8 +20,9 @@ _ACTIVE = [*_PENDING, ComplaintState.TOLD.value]
 
 @dataclass(frozen=True, slots=True)
 class ComplaintFilter:
-    """Which complaints; empty fields mean all. `q` is a code, waybill, number or part of the caller's name."""
+    """Which complaints; empty fields mean all. `q` is a code, waybill, number or part of a name."""
 
+    id: int | None = None
     state: str = ""  # of the table; "active" for what is neither closed nor withdrawn
     category: str = ""
     department: str = ""
@@ -66,8 +67,9 @@ def recordings_of(conn: Connection, row: Mapping[Any, Any]) -> Sequence[RowMappi
     r = recordings.c
     final = sa.func.coalesce(reviews.c.final_score, reviews.c.manual_score, reviews.c.auto_score)
     transcribed = sa.exists().where(transcripts.c.recording_id == r.id)
+    review = reviews.c.state.label("review_state")
     query = (
-        sa.select(recordings, transcribed.label("transcribed"), final.label("score"), reviews.c.state)
+        sa.select(recordings, transcribed.label("transcribed"), final.label("score"), review)
         .select_from(recordings.outerjoin(reviews, reviews.c.recording_id == r.id))
         .where(r.node == row["node"], r.linkedid == row["linkedid"], r.state != "recording")
         .order_by(r.started_at)
@@ -84,7 +86,7 @@ def steps_of(conn: Connection, ids: Sequence[int]) -> Sequence[RowMapping]:
 
 
 def complaint_figures(conn: Connection, *, since: datetime, until: datetime, now: datetime) -> dict[str, Any]:
-    """投诉因素比例: how many by category, department and cause were opened in a span, and answered in time."""
+    """投诉因素比例: how many by category, department, cause were opened in a span, and answered in time."""
     c = complaints.c
     span = (c.opened_at >= since, c.opened_at < until, c.state != ComplaintState.WITHDRAWN.value)
 
@@ -120,6 +122,8 @@ def _conditions(f: ComplaintFilter, *, state: bool = True) -> list[sa.ColumnElem
     c = complaints.c
     equal = ((c.category, f.category), (c.department, f.department), (c.cause, f.cause), (c.owner, f.owner))
     out: list[sa.ColumnElement[bool]] = [column == value for column, value in equal if value]
+    if f.id is not None:
+        out.append(c.id == f.id)
     if state and f.state:
         out.append(c.state.in_(_ACTIVE) if f.state == "active" else c.state == f.state)
     if f.level:

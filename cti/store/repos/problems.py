@@ -138,7 +138,7 @@ def list_problems(
 
 
 def count_problems(conn: Connection, f: ProblemFilter, *, now: datetime) -> dict[str, int]:
-    """How many under these filters: ``total``, ``open``, ``overdue`` (open past it), ``late`` (registered)."""
+    """How many under these filters: ``total``, ``open``, ``overdue`` (open past due), ``late``."""
     p, one = problem_items.c, sa.literal(1)
 
     def number(of: sa.ColumnElement[bool]) -> sa.ColumnElement[Any]:
@@ -193,7 +193,7 @@ def _conditions(f: ProblemFilter, now: datetime) -> list[sa.ColumnElement[bool]]
 
 
 def _tell_waybill(conn: Connection, number: str, *, closed: bool = False) -> None:
-    """What is open stands at the waybill; what an import wrote there stays until an item of ours replaces it."""
+    """What is open stands at the waybill; what an import wrote stays until an item of ours replaces it."""
     if not number:
         return
     p = problem_items.c
