@@ -30,6 +30,13 @@ export const DESKS: readonly Desk[] = [
     view: () => import('@/views/CustomersView.vue'),
   },
   {
+    name: 'care',
+    path: '/care/:page(complaints|problems|figures)?/:id(\\d+)?',
+    title: 'care.nav',
+    roles: ['agent', 'supervisor', 'qa', 'qa_lead', 'admin'],
+    view: () => import('@/views/CareView.vue'),
+  },
+  {
     name: 'supervisor',
     path: '/supervisor',
     title: 'nav.supervisor',

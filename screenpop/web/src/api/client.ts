@@ -26,6 +26,8 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
+    /** What a page can act on: what is missing, what others changed. */
+    readonly detail: Readonly<Record<string, unknown>> = {},
   ) {
     super(message)
     this.name = 'ApiError'
@@ -83,10 +85,10 @@ export async function request<T>(method: string, path: string, options: Options 
     data = null
   }
   if (!response.ok) {
-    const error = (data as { error?: { code?: string; message?: string } } | null)?.error
+    const error = (data as { error?: { code?: string; message?: string; detail?: Record<string, unknown> } } | null)?.error
     const code = error?.code ?? `http_${response.status}`
     if (response.status === 401 && path !== '/login') onUnauthorized()
-    throw new ApiError(response.status, code, error?.message ?? '')
+    throw new ApiError(response.status, code, error?.message ?? '', error?.detail ?? {})
   }
   return data as T
 }
@@ -163,8 +165,10 @@ export const api = {
     customer_id?: number
     category: string
     waybill: string
+    department?: string
+    promised_at?: string
     text: string
-  }) => request<{ id: number }>('POST', '/complaints', { body }),
+  }) => request<{ id: number; code: string; due_at: string | null }>('POST', '/complaints', { body }),
   waybill: (number: string) => request<{ waybill: WaybillDetail }>('GET', `/waybills/${id(number)}`),
   ledger: (limit: number, agent: string) =>
     request<{ items: LedgerRow[]; gaps: Gap[] }>('GET', '/ledger', { query: { limit, agent } }),

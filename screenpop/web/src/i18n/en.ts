@@ -1,3 +1,4 @@
+import care from './care.en'
 import qa from './qa.en'
 import type { Messages } from './shape'
 import value from './value.en'
@@ -454,6 +455,7 @@ const en: Messages = {
     direction: { inbound: 'inbound', outbound: 'outbound', internal: 'internal' },
     cause: { import: 'import', nightly: 'nightly', by_hand: 'by hand', synthetic: 'synthetic' },
   },
+  care,
   qa,
   value,
   common: { close: 'Close', yes: 'Yes', loading: 'Loading…' },

@@ -1,3 +1,4 @@
+import care from './care.zh'
 import qa from './qa.zh'
 import value from './value.zh'
 
@@ -455,6 +456,7 @@ export default {
     direction: { inbound: '呼入', outbound: '呼出', internal: '内线' },
     cause: { import: '导入', nightly: '夜间重算', by_hand: '人工重算', synthetic: '合成' },
   },
+  care,
   qa,
   value,
   common: { close: '关闭', yes: '是', loading: '加载中…' },

@@ -5,7 +5,7 @@ import { ref } from 'vue'
 export type Panel =
   | { kind: 'customer'; id: number }
   | { kind: 'waybill'; number: string }
-  | { kind: 'complaint'; popId: string | null; customerId: number | null; waybill: string }
+  | { kind: 'complaint' | 'problem'; popId: string | null; customerId: number | null; waybill: string }
 
 export const useUi = defineStore('ui', () => {
   const panels = ref<Panel[]>([])
