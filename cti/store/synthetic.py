@@ -14,12 +14,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cti.domain.complaint_clock import Deadlines
 from cti.domain.phone import parse
 from cti.domain.tiers import Scheme
 from cti.store.passwords import hash_password
 from cti.store.repos.complaints import act_on_complaint, add_complaint
 from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.people import add_user, user_by_name
+from cti.store.repos.problems import register_problem
 from cti.store.repos.waybills import upsert_waybills
 from cti.store.synthetic_maker import SOURCE, Maker
 from cti.store.tables import axb_bindings, contacts, customers, orders
@@ -65,7 +67,9 @@ def fill(conn: Connection, *, now: datetime, scheme: Scheme, seed: int = 1, coun
     conn.execute(sa.insert(contacts), spoken)
     conn.execute(sa.insert(orders), ordered)
     filled.contacts = len(spoken)
-    filled.complaints = _complaints(conn, maker, given, ids)
+    filled.complaints = _complaints(conn, maker, given, ids, scheme)
+    for item in maker.problem_items(parcels):
+        register_problem(conn, source=SOURCE, **item)
     _bindings(conn, filled.virtual, [ids[g.values["code"]] for g in given], now)
     return filled
 
@@ -110,11 +114,14 @@ def add_demo_users(conn: Connection, passwords: Mapping[str, str], *, now: datet
     return list(DEMO_USERS)
 
 
-def _complaints(conn: Connection, maker: Maker, given: Sequence[Given], ids: Mapping[str, int]) -> int:
+def _complaints(
+    conn: Connection, maker: Maker, given: Sequence[Given], ids: Mapping[str, int], scheme: Scheme
+) -> int:
+    deadlines = Deadlines(priorities={(scheme.name, t.id): t.benefits.priority for t in scheme.tiers})
     chosen = maker.chosen(given)
     for one in chosen:
         category, summary, at, actions = maker.complaint()
-        who = maker.agent()
+        who, cause = maker.agent(), maker.cause() if "resolve" in actions else ""
         complaint_id = add_complaint(
             conn,
             category=category,
@@ -126,13 +133,17 @@ def _complaints(conn: Connection, maker: Maker, given: Sequence[Given], ids: Map
             number_key=one.numbers[0]["key"],
             number_display=one.numbers[0]["display"],
             department=maker.department(),
+            cause=cause,
+            deadlines=deadlines,
             channel="call",
             source=SOURCE,
         )
         version = 1
         for step, action in enumerate(actions, 1):
             then = at + timedelta(minutes=20 * step)
-            version = act_on_complaint(conn, complaint_id, action, version=version, who=who, at=then)
+            more = {"result": "已查明原因并向客户致歉"} if action == "resolve" else {}
+            more |= {"told_how": "phone"} if action == "tell" else {}
+            version = act_on_complaint(conn, complaint_id, action, version=version, who=who, at=then, **more)
     return len(chosen)
 
 

@@ -6,9 +6,11 @@ import random
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cti.domain.classification import INDUSTRIES, SERVICES
 from cti.domain.phone import parse
+from cti.domain.problem import LABELS, Shift
 from cti.domain.waybill import WaybillState
 from cti.store import synthetic_words as words
 from cti.store.imports.waybills import event_words
@@ -17,6 +19,7 @@ from cti.store.repos.waybills import GivenWaybill
 
 SOURCE = "synthetic"
 NOTE = "合成数据"
+_CHINA = ZoneInfo("Asia/Shanghai")
 _BLOCKS = ("138", "139", "137", "136", "135", "150", "186", "189")
 # monthly contribution in 元 and its share: every sf tier has some
 _LEVELS = ((100_000, 400_000, 3), (10_000, 99_000, 9), (2_000, 9_900, 22), (300, 1_990, 36), (10, 290, 30))
@@ -245,8 +248,9 @@ class Maker:
 
     def complaint(self) -> tuple[str, str, datetime, list[str]]:
         category = self._dice.choice(tuple(words.COMPLAINTS))
-        at = self._now - timedelta(hours=self._dice.uniform(1, 200))
         actions = self._dice.choice(([], ["take"], ["take", "resolve"], ["take", "resolve", "tell", "close"]))
+        # most of what is not over is still in time: a board of red cards alone would be unbelievable
+        at = self._now - timedelta(hours=self._dice.uniform(1, 200 if "close" in actions else 30))
         return category, self._dice.choice(words.COMPLAINTS[category]), at, list(actions)
 
     def chosen(self, given: Sequence[Given]) -> list[Given]:
@@ -254,6 +258,35 @@ class Maker:
 
     def agent(self) -> str:
         return f"100{self._dice.randrange(1, 7)}"
+
+    def cause(self) -> str:
+        return self._dice.choice(words.CAUSES)
+
+    def problem_items(self, parcels: Sequence[GivenWaybill]) -> list[dict[str, Any]]:
+        """Registrations for some of the parcels that wait for something; one in four came late."""
+        made = []
+        for parcel in [p for p in parcels if p.values.get("problem")][:12]:
+            values = parcel.values
+            kind = next(k for k, label in LABELS.items() if label == values["problem_kind"])
+            arose = self._now - timedelta(hours=self._dice.uniform(0.1, 6))
+            told = arose + timedelta(minutes=self._dice.choice((5, 10, 20, 300)))
+            local = arose.astimezone(_CHINA)
+            who = self._dice.choice(words.SURNAMES) + self._dice.choice(("先生", "女士"))
+            phone = self._mobile(self._dice.randrange(600))
+            remark = f"{local.month}月{local.day}日{local.hour}点 {who} {values['problem']} {phone}"
+            made.append(
+                {
+                    "kind": kind,
+                    "shift": self._dice.choice(tuple(Shift)),
+                    "remark": remark,
+                    "arose_at": local,
+                    "at": min(told, self._now),
+                    "who": self.agent(),
+                    "waybill": values["number"],
+                    "site": values["site"],
+                }
+            )
+        return made
 
     def department(self) -> str:
         return self._dice.choice(words.DEPARTMENTS)

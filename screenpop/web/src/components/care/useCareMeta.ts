@@ -1,13 +1,15 @@
-/** Departments, causes, people: asked for once. */
+/** Departments, causes, people: asked for once, again after a failure. */
 import { ref } from 'vue'
 import { careApi, type CareMeta } from '@/api/care'
 
-const EMPTY: CareMeta = { departments: [], causes: [], owners: [], kinds: {}, levels: [], hours: {}, tier_factors: {}, defaults: true }
-const meta = ref<CareMeta>(EMPTY)
+const meta = ref<CareMeta>({ departments: [], causes: [], owners: [], kinds: {}, levels: [], hours: {}, tier_factors: {}, defaults: true })
+let asked = false
 
 export function useCareMeta() {
-  if (meta.value === EMPTY) careApi.meta().then((found) => (meta.value = found), () => undefined)
-  const person = (username: string): string =>
-    meta.value.owners.find((o) => o.username === username)?.name ?? username
+  if (!asked) {
+    asked = true
+    careApi.meta().then((found) => (meta.value = found), () => (asked = false))
+  }
+  const person = (username: string): string => meta.value.owners.find((o) => o.username === username)?.name ?? username
   return { care: meta, person }
 }
