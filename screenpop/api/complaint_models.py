@@ -10,7 +10,7 @@ from cti.domain.complaint import ComplaintState
 from screenpop import wire
 from screenpop.api.models import In, Out, Text
 
-STATES = Literal["", "active", "open", "handling", "resolved", "told", "closed", "withdrawn"]
+STATES = Literal["all", "active", "open", "handling", "resolved", "told", "closed", "withdrawn"]
 ACTIONS = Literal[
     "take", "follow_up", "hand_over", "resolve", "tell", "call_failed", "close", "reopen", "withdraw"
 ]

@@ -36,7 +36,7 @@ class Found:
 def filter_of(call: ApiCall, query: m.BoardQuery) -> lists.ComplaintFilter:
     """The filter that the query asks for."""
     return lists.ComplaintFilter(
-        state=query.state,
+        state="" if query.state == "all" else query.state,
         category=query.category,
         department=query.department,
         cause=query.cause,

@@ -15,6 +15,7 @@ from cti.domain import problem
 from cti.domain.complaint import CATEGORIES, may, missing
 from cti.domain.complaint_clock import LEVELS
 from cti.domain.phone import parse
+from cti.domain.waybill import clean_number
 from cti.errors import StateError
 from cti.store import repos
 from cti.store.repos import complaint_lists as lists
@@ -58,7 +59,7 @@ async def add_complaint(call: ApiCall) -> m.ComplaintMade:
     body, who, at = call.body(m.ComplaintIn), call.who, call.ctx.now()
     if body.category not in CATEGORIES:
         raise ApiError(400, "unknown_category", "没有这个投诉类别，请从列表中选择。")
-    columns: dict[str, Any] = {"source": "agent", "channel": "call", "waybill": body.waybill}
+    columns: dict[str, Any] = {"source": "agent", "channel": "call", "waybill": _waybill(body.waybill)}
     columns |= {"department": body.department, "promised_at": body.promised_at}
     if body.customer_id is not None:
         columns["customer_id"] = body.customer_id
@@ -99,6 +100,11 @@ async def add_complaint(call: ApiCall) -> m.ComplaintMade:
     return m.ComplaintMade(id=row["id"], code=row["code"], due_at=row["due_at"])
 
 
+def _waybill(text: str) -> str:
+    """The number as waybills are kept; what is none stays as it was said."""
+    return clean_number(text) or text.strip()
+
+
 def _of_recording(conn: Connection, call: ApiCall, recording_id: str) -> dict[str, Any]:
     """The call of a recording, for a complaint that the QA desk writes."""
     if not call.who.has("qa", "qa_lead", "supervisor"):
@@ -124,6 +130,8 @@ async def edit_complaint(call: ApiCall) -> m.ComplaintChanged:
     complaint_id = call.path["complaint_id"]
     given = {n: getattr(body, n) for n in body.model_fields_set - {"version"}}
     given = {n: v for n, v in given.items() if v is not None or n == "promised_at"}
+    if "waybill" in given:
+        given["waybill"] = _waybill(given["waybill"])
     if given.get("category", CATEGORIES[0]) not in CATEGORIES:
         raise ApiError(400, "unknown_category", "没有这个投诉类别，请从列表中选择。")
     if "owner" in given and not who.has("supervisor"):

@@ -10,6 +10,7 @@ const en: Texts<typeof zh> = {
   later: 'Decide later',
   byRule: 'By category and tier',
   within: 'Within {n} h',
+  after: 'In {n} h',
   failed: 'The data did not load',
   ours: 'Deadlines, tier factors and escalation are system defaults, to be confirmed',
   tab: { label: 'Content', complaints: 'Complaints', problems: 'Problem items', figures: 'Causes' },

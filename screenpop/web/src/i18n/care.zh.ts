@@ -6,6 +6,7 @@ export default {
   later: '稍后确定',
   byRule: '按类别与等级',
   within: '{n} 小时内',
+  after: '{n} 小时后',
   failed: '数据没有加载出来',
   ours: '答复时限、等级系数与升级时间为系统默认，待确认',
   tab: { label: '内容', complaints: '投诉', problems: '问题件', figures: '因素比例' },
