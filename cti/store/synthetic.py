@@ -141,7 +141,7 @@ def _complaints(
         version = 1
         for step, action in enumerate(actions, 1):
             then = at + timedelta(minutes=20 * step)
-            more = {"result": "已查明原因并向客户致歉"} if action == "resolve" else {}
+            more: dict[str, Any] = {"result": "已查明原因并向客户致歉"} if action == "resolve" else {}
             more |= {"told_how": "phone"} if action == "tell" else {}
             version = act_on_complaint(conn, complaint_id, action, version=version, who=who, at=then, **more)
     return len(chosen)

@@ -17,7 +17,9 @@ HOUR = timedelta(hours=1)
 PRIORITIES = {("sf", "project"): 14, ("sf", "vip"): 10, ("sf", "mid"): 6, ("sf", "low"): 2}
 
 
-@pytest.mark.parametrize(("tier", "hours"), [("project", 12), ("vip", 12), ("mid", 18), ("low", 24), ("", 24)])
+@pytest.mark.parametrize(
+    ("tier", "hours"), [("project", 12), ("vip", 12), ("mid", 18), ("low", 24), ("", 24)]
+)
 def test_hours_are_multiplied_by_the_tiers_factor(tier: str, hours: float) -> None:
     """domain.md §5: the category's hours, halved from priority 10, three quarters from 6 (ours)."""
     due = Deadlines(priorities=PRIORITIES).due_at("延误", NOW, ("sf", tier) if tier else None)

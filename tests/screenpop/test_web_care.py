@@ -120,9 +120,7 @@ async def test_two_people_edit_one_complaint(desk_page: DeskPage) -> None:
     db = desk_page.popline.parts.ctx.db
     now = datetime.now(UTC)
     await db.write(
-        lambda c: repos.edit_complaint(
-            c, made["late"], version=1, who="a1001", at=now, department="客服部"
-        )
+        lambda c: repos.edit_complaint(c, made["late"], version=1, who="a1001", at=now, department="客服部")
     )
     await page.get_by_test_id("care-save").click()
     conflict = page.get_by_test_id("care-conflict")

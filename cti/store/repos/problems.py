@@ -206,7 +206,11 @@ def _tell_waybill(conn: Connection, number: str, *, closed: bool = False) -> Non
     if row is not None:
         kind = ProblemKind(row["kind"])
         text = f"{LABELS[kind]} {row['code']}"
-        values: dict[str, Any] = {"problem": text, "problem_kind": LABELS[kind], "problem_at": row["arose_at"]}
+        values: dict[str, Any] = {
+            "problem": text,
+            "problem_kind": LABELS[kind],
+            "problem_at": row["arose_at"],
+        }
     elif closed:
         values = {"problem": "", "problem_kind": "", "problem_at": None}
     else:
