@@ -1,4 +1,4 @@
-"""Deadlines of complaints by category and tier, levels of what is late, and who may do what (domain.md §5)."""
+"""Deadlines of complaints by category and tier, levels of what is late, who may do what (domain.md §5)."""
 
 from __future__ import annotations
 

@@ -51,6 +51,7 @@ const en: Texts<typeof zh> = {
     state: { open: 'Open', closed: 'Closed', late: 'Late' },
     col: { code: 'Code', kind: 'Kind', waybill: 'Waybill', remark: 'Remark', arose: 'Arose', due: 'Due', state: 'State', act: 'Action' },
     overdue: 'Open, overdue', registeredLate: 'Registered late', inTime: 'In time', close: 'Close…', result: 'What was done', closed: 'Closed',
+    q: 'Code / waybill / remark',
     counts: '{total} in all, {open} open', overdueCount: '{n} open past due', empty: 'No problem items', emptyText: 'Agents register them beside the waybill on the pop; the remark needs time, contact, matter and phone number.',
     ours: '24 hours for “Other” is a system default, the other deadlines are from JG 5.5.6',
   },

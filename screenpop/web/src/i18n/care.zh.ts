@@ -47,6 +47,7 @@ export default {
     state: { open: '未结', closed: '已结', late: '超时' },
     col: { code: '编号', kind: '类别', waybill: '运单', remark: '备注', arose: '产生', due: '时限', state: '状态', act: '操作' },
     overdue: '超时未结', registeredLate: '超时登记', inTime: '按时', close: '结案…', result: '处理结果', closed: '已结案',
+    q: '编号 / 运单 / 备注',
     counts: '共 {total} 件，未结 {open}', overdueCount: '{n} 件超时未结', empty: '没有问题件', emptyText: '座席在弹屏的运单旁登记；备注要写明产生时间、联系人、事情、联系电话。',
     ours: '“其它”类 24 小时为系统默认，其余时限来自京广速递 5.5.6',
   },
