@@ -1,7 +1,7 @@
 """Greenlets that play the scripts of calls, one after another.
 
-A greenlet of its own for each call has a stack for Python's frames mapped and unmapped, a fifth of what a
-short call costs in all (bench ``fastagi``). So those that have played a script to its end wait for the next.
+A greenlet of its own for each call has a stack for Python's frames mapped and unmapped (seen in its system
+calls), which a short call pays for. So those that have played a script to its end wait for the next.
 """
 
 from __future__ import annotations

@@ -31,7 +31,8 @@ ABOUT = {
     "first prompt within 1 s and the answer to a typed waybill within 1.5 s.",
     "lookup": "Look-up of customer, contacts and waybills by number, beside a raw driver.",
     "matcher": "Service-language rules over a ten-minute call, and over short ones.",
-    "ring_to_pop": "Ring to pop: from the PBX's time stamp to the acknowledgement of the page, 1,000 agents.",
+    "ring_to_pop": "Ring to pop: from the PBX's time stamp to the acknowledgement of the page, 1,000 agents. "
+    "`ring_to_ack_ms` is of every pop; `undisturbed`, of those around which the hypervisor took no time.",
     "ring_to_pop_realtime": "The same with real-time scheduling for PBX, service, pages and PostgreSQL: what "
     "a machine of their own might show, approximated on a shared one. Not a plain run.",
     "tier_recompute": "Figures and tiers of everybody in six schemes, set-based on PostgreSQL, beside the "

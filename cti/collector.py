@@ -27,7 +27,7 @@ def calm_collector(young: int = YOUNG, *, full: bool = True) -> Iterator[None]:
 
     With hundreds of FastAGI calls the default of every 700 objects took a tenth of the time (bench fastagi).
     Without `full` old objects are left to `full_now_and_then`: automatic looks at them came every ten
-    seconds at 20 calls a second, took up to 0.12 s and were the tail of ring to pop (bench ring_to_pop).
+    seconds at 20 calls a second, took up to 0.12 s and made pops late (bench ring_to_pop).
     """
     before = gc.get_threshold()
     gc.collect()
