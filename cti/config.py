@@ -6,6 +6,7 @@ writes its own settings file with fresh ones.
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,6 +20,8 @@ from pydantic_settings import (
 
 from cti.domain.complaint import CATEGORIES
 from cti.domain.complaint_clock import ESCALATE_HOURS, TIER_FACTORS
+from cti.domain.dialling import Hours
+from cti.domain.festivals import greeting_text
 from cti.domain.roster import Roster
 from cti.errors import ConfigError
 
@@ -167,6 +170,73 @@ class ComplaintSettings(Section):
         if unknown := sorted(set(hours) - set(CATEGORIES)):
             raise ValueError(f"no such category: {'、'.join(unknown)}; there are {'、'.join(CATEGORIES)}")
         return hours
+
+
+class OutreachSettings(Section):
+    """回访与关怀: what we owe customers by ourselves. Shares and days are 系统默认，待确认."""
+
+    plan_at: str = Field(
+        "06:30",
+        pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$",
+        description="when visits, receipt calls and greetings of the day are planned; empty: only by hand",
+    )
+    plan_most: int = Field(
+        5000, ge=1, le=100_000, description="new tasks of one kind in one run; what is left out is said"
+    )
+    due_hour: int = Field(18, ge=1, le=23, description="a day's tasks are due at this hour")
+    visit_tiers: tuple[str, ...] = Field(
+        ("A", "B", "C", "D"), description="tiers of abcd that are visited and called by the plan"
+    )
+    receipt_share: float = Field(
+        0.1, ge=0, le=1, description="收货回访: share of yesterday's receivers that is called"
+    )
+    delivery_share: float = Field(
+        0.1, ge=0, le=1, description="派送预约: share of arrived parcels whose receiver is called"
+    )
+    low_score: int = Field(2, ge=1, le=4, description="满意度: a keypad score up to this is followed up")
+    greet_tiers: tuple[str, ...] = Field(
+        ("A", "B"), description="tiers of abcd that are greeted at festivals; birthdays are everybody's"
+    )
+    greet_ahead_days: int = Field(3, ge=0, le=30, description="greetings are planned so many days before")
+    festivals: dict[str, tuple[date, ...]] = Field(
+        default_factory=dict, description="own festivals, or further years of one: name → dates"
+    )
+    festival_text: str = Field(
+        "{name}{title}您好，{company}祝您{festival}快乐，感谢您一直以来的支持！",
+        description="节日问候; {name}, {title}, {company}, {festival} are filled in",
+    )
+    birthday_text: str = Field(
+        "{name}{title}您好，{company}祝您生日快乐，感谢您一直以来的支持！", description="生日问候, as above"
+    )
+    notices: bool = Field(True, description="主动通知: senders are told of exceptions and delays")
+    dial: bool = Field(True, description="agents may call out by a click")
+    dial_hours: str = Field("09:00-20:00", description="customers are called by a click only then")
+    dial_caller: str = Field(
+        "", pattern=r"^\d*$", description="number shown to customers; empty: of the first queue with a did"
+    )
+    agent_ring_s: int = Field(20, ge=5, le=60, description="how long the agent's own phone rings")
+    customer_ring_s: int = Field(40, ge=10, le=120, description="how long the customer's phone rings")
+    dial_agent_minute: int = Field(6, ge=1, le=60, description="calls out of one agent in a minute")
+    dial_minute: int = Field(60, ge=1, le=10_000, description="calls out of the hotline in a minute")
+    dial_live: int = Field(30, ge=1, le=5000, description="calls out by click that may go on at once")
+
+    @field_validator("festival_text", "birthday_text")
+    @classmethod
+    def _fillable(cls, text: str) -> str:
+        try:
+            greeting_text(text, name="", title="", company="", festival="")
+        except (LookupError, ValueError, AttributeError):
+            raise ValueError("only {name}, {title}, {company} and {festival} can be filled in") from None
+        return text
+
+    @field_validator("dial_hours")
+    @classmethod
+    def _hours(cls, text: str) -> str:
+        try:
+            Hours.read(text)
+        except ValueError:
+            raise ValueError("hours are written 09:00-20:00, the end after the beginning") from None
+        return text
 
 
 class AgentSettings(Section):
@@ -361,6 +431,7 @@ class Settings(BaseSettings):
     pop: PopSettings = PopSettings()
     tiers: TierSettings = TierSettings()
     complaints: ComplaintSettings = ComplaintSettings()
+    outreach: OutreachSettings = OutreachSettings()
     agents: tuple[AgentSettings, ...] = ()
     queues: tuple[QueueSettings, ...] = ()
     break_reasons: tuple[str, ...] = Field(

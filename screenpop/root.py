@@ -28,6 +28,7 @@ from cti.places import place_of
 from cti.store import migrations, repos
 from cti.store.complaint_plan import deadlines_of
 from cti.store.db import Database
+from cti.store.outreach_rules import outreach_rules
 from cti.store.repos.recordings import open_recordings
 from cti.store.tier_plan import tier_plan, zone_of
 from screenpop import rows, wire
@@ -44,6 +45,7 @@ from screenpop.night import Night
 from screenpop.pop import Call, Pop
 from screenpop.recorder import Recorder
 from screenpop.recordings import Recordings
+from screenpop.rounds import Rounds
 from screenpop.router import Router, priorities_of
 from screenpop.service import Event, Service, utc_now
 
@@ -93,6 +95,7 @@ async def running(
         tiers = tier_plan(settings)
         scheme = tiers.active
         deadlines = deadlines_of(settings, tiers.schemes)
+        outreach = outreach_rules(settings)
         db = Database(settings.store.url, threads=settings.store.threads)
         stack.callback(db.close)
         journal = Journal(settings.pop.journal)
@@ -135,6 +138,9 @@ async def running(
         escalation = Escalation(db, deadlines, utc_now)
         stack.push_async_callback(escalation.stop)
         escalation.start()
+        rounds = Rounds(db, outreach, utc_now)
+        stack.push_async_callback(rounds.stop)
+        rounds.start()
         if settings.tiers.nightly:
             night = Night(db, tiers, settings.tiers.nightly, zone_of(settings), utc_now)
             stack.push_async_callback(night.stop)

@@ -271,6 +271,15 @@ waybills = Table(
         sqlite_where=text("problem <> ''"),
         postgresql_where=text("problem <> ''"),
     ),
+    # what the planning of calls looks for: delivered yesterday, late, to be delivered
+    *(
+        Index(name, column, sqlite_where=text(condition), postgresql_where=text(condition))
+        for name, column, condition in (
+            ("ix_waybills_delivered_at", "delivered_at", "delivered_at IS NOT NULL"),
+            ("ix_waybills_promised_open", "promised_at", "delivered_at IS NULL AND promised_at IS NOT NULL"),
+            ("ix_waybills_to_deliver", "updated_at", "state IN ('arrived', 'at_pickup')"),
+        )
+    ),
 )
 
 waybill_events = Table(

@@ -87,8 +87,8 @@ def test_lock_file_is_hashed_and_names_no_address() -> None:
 def test_state_diagrams_are_drawn_from_the_tables() -> None:
     """docs/states.md shows the tables as they are now."""
     from cti.ami.states import diagrams
-    from cti.domain import complaint, review
+    from cti.domain import complaint, outreach, review
 
     assert diagrams() in _text("docs/states.md")
-    for table in (review, complaint):
+    for table in (review, complaint, outreach):
         assert f"```mermaid\n{table.diagram()}```\n" in _text("docs/states.md")
