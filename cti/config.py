@@ -10,7 +10,15 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -59,8 +67,21 @@ class AmiNode(Section):
     port: Port = Field(5038, description="port of AMI")
     username: str = Field(description="AMI user (manager.conf)")
     secret: SecretStr = Field(description="AMI secret")
-    action_timeout_s: Seconds = Field(5.0, description="deadline of one AMI action, seconds")
+    action_timeout_s: Seconds = Field(5.0, description="deadline of one AMI action or REST request, seconds")
     ping_s: Seconds = Field(3.0, description="心跳间隔; a silent open connection is noticed within 10 s")
+    ari_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s/?#@]+/?)?$",
+        description="REST interface of the node, http://HOST:8088; empty: off",
+    )
+    ari_username: str = Field("", description="REST user (ari.conf)")
+    ari_secret: SecretStr = Field(SecretStr(""), description="its secret")
+
+    @model_validator(mode="after")
+    def _whole(self) -> AmiNode:
+        if self.ari_url and not (self.ari_username and self.ari_secret.get_secret_value()):
+            raise ValueError("ari_url needs ari_username and ari_secret (there is no default secret)")
+        return self
 
 
 class WebSettings(Section):

@@ -31,6 +31,8 @@ rtp_start = 34000
 rtp_end = 34999
 ami_secret = "{ami_secret}"
 device_secret = "{device_secret}"
+ari_username = "laidian"
+ari_secret = "{ari_secret}"
 
 [agi]
 enabled = {agi_enabled}
@@ -41,6 +43,9 @@ name = "pbx1"
 port = {ami}
 username = "laidian"
 secret = "{ami_secret}"
+ari_url = "http://127.0.0.1:{http}"
+ari_username = "laidian"
+ari_secret = "{ari_secret}"
 
 [[queues]]
 name = "hotline"
@@ -115,6 +120,7 @@ def prepare(folder: Path, *, web_port: int, self_service: bool) -> tuple[Path, S
         agi=free_port(4573),
         agi_enabled=str(self_service).lower(),
         ami_secret=secrets.token_urlsafe(24),
+        ari_secret=secrets.token_urlsafe(24),
         device_secret=secrets.token_urlsafe(24),
     )
     text += "".join(

@@ -16,7 +16,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("cti.__main__", "cti.commands", "cti.demo"),
     ("screenpop", "agi_scripts"),
     ("ivr_flows", "asterisk_conf"),
-    ("cti.ami", "cti.store", "cti.speech", "cti.quality", "cti.waybills"),
+    ("cti.ami", "cti.ari", "cti.store", "cti.speech", "cti.quality", "cti.waybills"),
     ("cti.collector", "cti.config", "cti.obs", "cti.places", "cti.schemes", "cti.tiers_presets"),
     ("cti.domain",),
     ("cti.errors", "cti"),

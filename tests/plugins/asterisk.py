@@ -68,6 +68,17 @@ def asterisk_settings(directory: Path, **overrides: Any) -> Settings:
     return Settings(**values)
 
 
+def ari_sections(**asterisk: Any) -> dict[str, Any]:
+    """Sections ``asterisk`` and ``ami`` of an instance whose REST interface is on; its one node is pbx1."""
+    ami_port, http_port, secret = free_tcp(), free_tcp(), secrets.token_urlsafe(18)
+    ari = {"ari_username": "ari", "ari_secret": secrets.token_urlsafe(18)}
+    node = {"name": "pbx1", "port": ami_port, "username": "laidian", "secret": secret}
+    return {
+        "asterisk": {"ami_port": ami_port, "http_port": http_port, "ami_secret": secret, **ari, **asterisk},
+        "ami": [{**node, "ari_url": f"http://127.0.0.1:{http_port}", **ari}],
+    }
+
+
 @pytest.fixture(scope="session")
 def asterisk_here() -> None:
     """Skip where no Asterisk can be had."""
