@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -192,11 +192,13 @@ async def running(
 def _router(settings: Settings, service: Service, schemes: Iterable[Scheme]) -> Router:
     """The router, hearing the service's look-ups; free are agents without a call and without a pause."""
     desk = service.desk
+    places = {a.number: (i, a.penalty) for i, a in enumerate(settings.agents)}
 
-    def free() -> list[str]:
-        there = [a for a in settings.agents if desk.state(a.number).state == AgentState.AVAILABLE.value]
-        longest = sorted(there, key=lambda a: (a.penalty, desk.state(a.number).since))
-        return [a.number for a in longest]
+    def free(among: Collection[str]) -> list[str]:
+        """By penalty, then who has waited longest, then as in the settings."""
+        states = {a: desk.state(a) for a in among if a in places}
+        there = [a for a, state in states.items() if state.state == AgentState.AVAILABLE.value]
+        return sorted(there, key=lambda a: (places[a][1], states[a].since, places[a][0]))
 
     router = Router(settings, priorities_of(schemes), free, service.metrics, utc_now)
     service.on_found = router.found
