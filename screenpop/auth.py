@@ -46,13 +46,14 @@ class TooManyAttempts(LaidianError):
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A signed-in person, without anything secret."""
+    """A signed-in person, or another system with what its token may do; without anything secret."""
 
     user_id: int
     username: str
     name: str
     roles: tuple[str, ...]
     agent: str
+    scopes: tuple[str, ...] = ()  # of a system
 
     def has(self, *roles: str) -> bool:
         """Whether the person has one of these roles; admin has every role."""

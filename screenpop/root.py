@@ -39,12 +39,14 @@ from screenpop.card import Style
 from screenpop.escalation import Escalation
 from screenpop.finder import StoreFinder
 from screenpop.httplog import QuietLog
+from screenpop.integrations import Integrations
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
 from screenpop.night import Night
 from screenpop.pop import Call, Pop
 from screenpop.recorder import Recorder
 from screenpop.recordings import Recordings
+from screenpop.refresh import Refresh
 from screenpop.rounds import Rounds
 from screenpop.router import Router, priorities_of
 from screenpop.service import Event, Service, utc_now
@@ -106,6 +108,8 @@ async def running(
         ledger.start()
         gate = Gate(db, session_hours=settings.web.session_hours)
         stack.callback(gate.close)
+        integrations = Integrations(db)
+        stack.push_async_callback(integrations.stop)
         finder = StoreFinder(db, plan, utc_now)
         recorder = Recorder(ledger, plan)
         nodes = _Nodes(interfaces_of(settings))
@@ -118,6 +122,9 @@ async def running(
         service.start()
         recordings = Recordings(settings, ledger, plan, nodes.mute)
         recordings.restore(await _open_recordings(db))
+        refresh = Refresh(db, tiers, zone_of(settings), utc_now)
+        stack.push_async_callback(refresh.stop)
+        refresh.start()
         ctx = Context(
             settings,
             db,
@@ -127,12 +134,14 @@ async def running(
             ledger,
             plan,
             utc_now,
+            integrations,
             scheme=scheme.name,
             tiers=tuple(TierLabel(t.id, t.label) for t in scheme.tiers),
             expects_pbx=pbx and bool(settings.ami),
             recordings=recordings,
             tier_plan=tiers,
             deadlines=deadlines,
+            refresh=refresh,
         )
         _gauges(ctx)
         escalation = Escalation(db, deadlines, utc_now)

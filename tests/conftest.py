@@ -6,6 +6,7 @@ pytest_plugins: list[str] = [
     "tests.plugins.postgres",
     "tests.plugins.asterisk",
     "tests.plugins.screenpop",
+    "tests.plugins.links",
     "tests.plugins.browser",
     "tests.plugins.desk_page",
     "tests.plugins.agi",

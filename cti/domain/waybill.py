@@ -7,7 +7,9 @@ onto them, callers hear the sentence and never the raw word.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 
 class WaybillState(StrEnum):
@@ -103,3 +105,9 @@ def clean_number(text: str) -> str | None:
 def label_of(state: str) -> str:
     """The Chinese word of a stored state; an unknown one is shown as it is."""
     return LABELS.get(WaybillState(state), state) if state in WaybillState._value2member_map_ else state
+
+
+def event_words(event: Mapping[str, Any]) -> str:
+    """An event for reading: place and what happened."""
+    said = event.get("text") or label_of(event["state"])
+    return " ".join(part for part in (event.get("place"), said) if part)

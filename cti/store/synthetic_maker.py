@@ -11,9 +11,8 @@ from zoneinfo import ZoneInfo
 from cti.domain.classification import INDUSTRIES, SERVICES
 from cti.domain.phone import parse
 from cti.domain.problem import LABELS, Shift
-from cti.domain.waybill import WaybillState
+from cti.domain.waybill import WaybillState, event_words
 from cti.store import synthetic_words as words
-from cti.store.imports.waybills import event_words
 from cti.store.repos.customers import Given
 from cti.store.repos.waybills import GivenWaybill
 

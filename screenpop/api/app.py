@@ -13,6 +13,7 @@ from screenpop.api import (
     complaints,
     customers,
     desk,
+    hooks,
     ledger,
     pops,
     problems,
@@ -82,6 +83,7 @@ ROUTES: tuple[Route, ...] = (
     *qa_figures.ROUTES,
     *qa_rules.ROUTES,
     *customer_value.ROUTES,
+    *hooks.ROUTES,
     Route("GET", "/openapi.json", get_openapi, m.OpenApiOut, "本接口的 OpenAPI 文档", "service", public=True),
 )
 

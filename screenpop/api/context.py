@@ -13,8 +13,10 @@ from cti.store.db import Database
 from cti.store.repos.tiering import Plan
 from screenpop.auth import Gate, Principal
 from screenpop.finder import StoreFinder
+from screenpop.integrations import Integrations
 from screenpop.ledger import LedgerWriter
 from screenpop.recordings import Recordings
+from screenpop.refresh import Refresh
 from screenpop.service import Service
 
 
@@ -36,13 +38,16 @@ class Context:
     ledger: LedgerWriter
     plan: phone.Plan
     now: Callable[[], datetime]
+    integrations: Integrations
     scheme: str = ""
     tiers: tuple[TierLabel, ...] = ()
     expects_pbx: bool = field(default=True)  # readiness needs at least one node
     recordings: Recordings | None = None
     tier_plan: Plan | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
+    refresh: Refresh | None = None
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""
-        return not set(self.settings.web.unmasked_roles).intersection(who.roles)
+        seen = set(self.settings.web.unmasked_roles).intersection(who.roles)
+        return not seen and "numbers:read" not in who.scopes

@@ -166,7 +166,14 @@ def _kind(item: repos.TimelineItem) -> Any:
 _CUSTOMER = {"customer_id": int}
 ROUTES = (
     Route(
-        "GET", "/search", search, m.SearchOut, "按号码、姓名、运单号查找", "customers", query=m.SearchQuery
+        "GET",
+        "/search",
+        search,
+        m.SearchOut,
+        "按号码、姓名、运单号查找",
+        "customers",
+        query=m.SearchQuery,
+        scope="customers:read",
     ),
     Route(
         "GET",
@@ -176,6 +183,7 @@ ROUTES = (
         "客户详情",
         "customers",
         params=_CUSTOMER,
+        scope="customers:read",
     ),
     Route(
         "GET",
@@ -186,6 +194,7 @@ ROUTES = (
         "customers",
         params=_CUSTOMER,
         query=m.PageQuery,
+        scope="customers:read",
     ),
     Route(
         "GET",
@@ -195,6 +204,7 @@ ROUTES = (
         "运单与轨迹",
         "customers",
         params={"number": str},
+        scope="waybills:read",
     ),
     Route(
         "POST",

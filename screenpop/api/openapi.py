@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from cti import __version__
+from cti.domain.scopes import SCOPES
 from screenpop import wire
 from screenpop.api.route import JSON, JSON_KINDS, ErrorAnswer, Route
 
@@ -62,12 +63,23 @@ def document(routes: Iterable[Route]) -> dict[str, Any]:
             {"name": "value", "description": "客户经营：等级、升级提案、流失警示、偏好、积分；金额为元"},
             {"name": "ledger", "description": "弹屏台账"},
             {"name": "qa", "description": "录音与服务用语质检；通话内的时间为接通后的毫秒"},
+            {"name": "hooks", "description": "TMS、WMS 推送运单与订单：整批成功或整批退回，可重复、可乱序"},
+            {"name": "events", "description": "对外事件：拉取与推送"},
+            {"name": "admin", "description": "系统管理：对接、订阅、审计、导入导出、个人数据"},
             {"name": "service", "description": "接口文档"},
         ],
         "paths": paths,
         "components": {
             "schemas": schemas.get("$defs", {}),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": "登录得到的令牌"},
+                "integration": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "对接令牌 ldi_…（laidian integration add）。权限："
+                    + "；".join(f"{name} {text}" for name, text in SCOPES.items()),
+                },
+            },
         },
         "x-websocket": {
             "path": "/ws/agent",
@@ -83,6 +95,8 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
     statuses = {500, 503, *route.errors}
     if not route.public:
         statuses.add(401)
+    if route.scope:
+        statuses |= {403, 429}
     if route.roles:
         statuses.add(403)
     if route.body is not None:
@@ -108,6 +122,14 @@ def _operation(route: Route, names: dict[Any, Any]) -> dict[str, Any]:
         operation["description"] = f"需要角色：{'、'.join(route.roles)}（或 admin）"
     if route.public:
         operation["security"] = []
+    elif route.scope:
+        system = {"integration": [route.scope]}
+        operation["security"] = [{"bearer": []}, system] if route.people else [system]
+    if route.takes != JSON:
+        operation["requestBody"] = {
+            "required": True,
+            "content": {route.takes: {"schema": {"type": "string", "format": "binary"}}},
+        }
     if route.body is not None:
         operation["requestBody"] = {"required": True, "content": _json(names[route.body])}
     return operation

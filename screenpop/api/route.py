@@ -6,10 +6,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiohttp import web
+from aiohttp import StreamReader, web
 from pydantic import BaseModel, Field
 
 from cti.errors import LaidianError
+from cti.store.repos.integrations import Integration
 from screenpop.auth import Principal
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class ApiCall:
     path: Mapping[str, Any]
     token: str = ""
     principal: Principal | None = None
+    integration: Integration | None = None
+    raw: bytes = b""  # the body as it came
+    headers: Mapping[str, str] = field(default_factory=dict)
+    upload: StreamReader | None = None  # of routes that take a file
     _body: BaseModel | None = None
     _query: BaseModel | None = None
 
@@ -70,6 +75,13 @@ class ApiCall:
         if self.principal is None:
             raise ApiError(401, "not_signed_in", "请先登录。")
         return self.principal
+
+    @property
+    def system(self) -> Integration:
+        """The other system that calls; only in routes that have a scope and no person uses."""
+        if self.integration is None:
+            raise ApiError(403, "integrations_only", "此接口只供对接系统使用，请用对接令牌调用。")
+        return self.integration
 
     @property
     def masked(self) -> bool:
@@ -107,11 +119,14 @@ class Route:
     body: type[BaseModel] | None = None
     query: type[BaseModel] | None = None
     roles: tuple[str, ...] = ()  # empty: everybody who is signed in
+    scope: str = ""  # what another system's token needs; empty: no system may
+    people: bool = True  # whether people may at all
     status: int = 200
     public: bool = False
     errors: tuple[int, ...] = ()
     media: str = JSON  # of the answer; other than JSON the handler makes the response itself
     max_body: int = 64 * 1024  # bytes
+    takes: str = JSON  # media type of the body; other than JSON the handler reads it as it comes
 
     @property
     def operation_id(self) -> str:

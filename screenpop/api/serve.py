@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -9,8 +10,12 @@ from pydantic import BaseModel, ValidationError
 
 from cti.errors import DeadlineExceeded, StateError, TransportError, Unavailable, UsageError
 from cti.obs import get_logger
+from cti.store.repos.integrations import Integration
 from screenpop.api.context import Context
-from screenpop.api.route import ApiCall, ApiError, ErrorAnswer, ErrorBody, Route
+from screenpop.api.faults import notes_of
+from screenpop.api.route import JSON, ApiCall, ApiError, ErrorAnswer, ErrorBody, Route
+from screenpop.auth import Principal
+from screenpop.integrations import PREFIX, RateExceeded
 
 _log = get_logger("api")
 MAX_BODY = 1024 * 1024  # of any request; most routes take less (Route.max_body)
@@ -37,7 +42,9 @@ def as_api_error(error: Exception) -> ApiError:
             return error
         case ValidationError():
             names = "、".join(".".join(str(p) for p in f["loc"]) or "内容" for f in error.errors()[:5])
-            return ApiError(422, "invalid", f"请求内容不正确，请检查：{names}。")
+            notes = [n.model_dump() for n in notes_of(error.errors()[:200])]
+            words = f"请求内容不正确，请检查：{names}。"
+            return ApiError(422, "invalid", words, detail={"items": notes})
         case UsageError():
             return ApiError(400, "usage", "请求不合规则，请检查填写的内容。")
         case StateError():
@@ -86,27 +93,21 @@ def handler(ctx: Context, route: Route) -> AioHandler:
 
 
 async def _call(ctx: Context, route: Route, request: web.Request) -> ApiCall:
-    token, principal = "", None
+    token, principal, integration = "", None, None
     if not route.public:
         token = bearer(request)
         if not token or len(token) > 512:
             raise ApiError(401, "not_signed_in", "请先登录。")
-        principal = await ctx.gate.who(token)
-        if principal is None:
-            raise ApiError(401, "token_expired", "登录已过期，请重新登录。")
-        if route.roles and not principal.has(*route.roles):
-            raise ApiError(403, "no_permission", "您没有查看此内容的权限；如有需要请联系管理员。")
+        if token.startswith(PREFIX):
+            principal, integration = await _system(ctx, route, token, request.remote or "")
+        else:
+            principal = await _person(ctx, route, token)
     query: BaseModel | None = None
     if route.query is not None:
         query = route.query.model_validate(dict(request.query))
-    body: BaseModel | None = None
+    body, raw = None, b""
     if route.body is not None:
-        try:
-            raw = await request.read()
-            if len(raw) > route.max_body:
-                raise web.HTTPRequestEntityTooLarge(max_size=route.max_body, actual_size=len(raw))
-        except web.HTTPRequestEntityTooLarge:
-            raise ApiError(413, "too_large", "内容太长，请缩短后再试。") from None
+        raw = await _read(request, route.max_body)
         body = route.body.model_validate_json(raw)
     path: dict[str, str | int] = {}
     for name, text in request.match_info.items():
@@ -124,6 +125,45 @@ async def _call(ctx: Context, route: Route, request: web.Request) -> ApiCall:
         path=path,
         token=token,
         principal=principal,
+        integration=integration,
+        raw=raw,
+        headers=request.headers,
+        upload=request.content if route.takes != JSON else None,
         _body=body,
         _query=query,
     )
+
+
+async def _person(ctx: Context, route: Route, token: str) -> Principal:
+    principal = await ctx.gate.who(token)
+    if principal is None:
+        raise ApiError(401, "token_expired", "登录已过期，请重新登录。")
+    if not route.people:
+        raise ApiError(403, "integrations_only", "此接口只供对接系统使用，请用对接令牌调用。")
+    if route.roles and not principal.has(*route.roles):
+        raise ApiError(403, "no_permission", "您没有查看此内容的权限；如有需要请联系管理员。")
+    return principal
+
+
+async def _system(ctx: Context, route: Route, token: str, remote: str) -> tuple[Principal, Integration]:
+    try:
+        found = await ctx.integrations.who(token, remote)
+    except RateExceeded as e:
+        wait = {"Retry-After": str(math.ceil(e.retry_after))}
+        raise ApiError(429, "too_many_requests", "请求过于频繁，请稍后再试。", wait) from None
+    if found is None:
+        raise ApiError(401, "token_invalid", "对接令牌无效、已停用或已过期。")
+    if not route.scope or route.scope not in found.scopes:
+        missing = f"需要权限 {route.scope}" if route.scope else "此接口不对接入系统开放"
+        raise ApiError(403, "no_scope", f"对接令牌没有权限：{missing}。")
+    return Principal(0, f"integration:{found.name}", found.name, (), "", found.scopes), found
+
+
+async def _read(request: web.Request, most: int) -> bytes:
+    """The body, at most so many bytes."""
+    raw = bytearray()
+    async for chunk in request.content.iter_any():
+        raw += chunk
+        if len(raw) > most:
+            raise ApiError(413, "too_large", "内容太长，请缩短后再试。")
+    return bytes(raw)

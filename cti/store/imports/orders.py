@@ -87,10 +87,10 @@ def _converter(column: Column) -> Callable[[str], Any]:
     if column.field == "pieces":
         return cell.whole
     if column.field == "state":
-        return _state
+        return lambda value: state_word(cell.text(value))
     return cell.text
 
 
-def _state(value: str) -> str:
-    text = cell.text(value)
+def state_word(text: str) -> str:
+    """A word for a cancelled order is told as ``cancelled``; every other one stays as it is written."""
     return "cancelled" if text.strip().lower() in _CANCELLED else text

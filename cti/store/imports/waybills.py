@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cti.domain.phone import Plan, parse
-from cti.domain.waybill import WaybillState, clean_number, label_of, state_of
+from cti.domain.waybill import WaybillState, clean_number, event_words, state_of
 from cti.store.imports import cells as cell
 from cti.store.imports.columns import Column, Header
 from cti.store.imports.record import Cells, Fault, RowFaults
@@ -156,9 +156,3 @@ def _settled(record: WaybillRecord) -> WaybillRecord:
     if times:
         values["updated_at"] = max(times)
     return record
-
-
-def event_words(event: dict[str, Any]) -> str:
-    """An event for reading: place and what happened."""
-    said = event.get("text") or label_of(event["state"])
-    return " ".join(part for part in (event.get("place"), said) if part)

@@ -43,14 +43,14 @@ def upsert_waybills(
     merged = _merged(batch)
     query = sa.select(waybills).where(waybills.c.number.in_(merged))
     existing = {row["number"]: row for row in conn.execute(query).mappings()}
-    owners = _owners(conn, merged.values())
+    owners = owners_of(conn, merged.values())
     new, touched = [], set()
     for number, given in merged.items():
         row = existing.get(number)
-        values = {**given.values, **_parties(given, owners, counts)}
+        values = {**given.values, **parties_of(given, owners, counts)}
         if row is None:
             values.setdefault("updated_at", now)
-            new.append({**_BLANK, **values, "source": source, "created_at": now})
+            new.append({**BLANK, **values, "source": source, "created_at": now})
             continue
         if values.get("updated_at", row["updated_at"]) < row["updated_at"]:
             # older news than what is stored: its events count, its state does not
@@ -94,7 +94,7 @@ def waybills_of_number(conn: Connection, key: str, limit: int = 9) -> Sequence[R
     return sorted(rows.values(), key=lambda row: row["updated_at"], reverse=True)[:limit]
 
 
-_BLANK: dict[str, Any] = {
+BLANK: dict[str, Any] = {
     column.name: ""
     for column in waybills.c
     if isinstance(column.type, sa.Text) and column.server_default is not None
@@ -129,7 +129,7 @@ def _merged(batch: Sequence[GivenWaybill]) -> dict[str, GivenWaybill]:
     return merged
 
 
-def _owners(conn: Connection, batch: Any) -> dict[str, int]:
+def owners_of(conn: Connection, batch: Any) -> dict[str, int]:
     """Customers by 编号 (``#code``), and by number key where only one has it and it is no middle number."""
     listed = list(batch)
     codes = {code for g in listed for code in (g.sender_code, g.receiver_code) if code}
@@ -148,7 +148,7 @@ def _owners(conn: Connection, batch: Any) -> dict[str, int]:
     return found
 
 
-def _parties(given: GivenWaybill, owners: Mapping[str, int], counts: WaybillCounts) -> dict[str, int]:
+def parties_of(given: GivenWaybill, owners: Mapping[str, int], counts: WaybillCounts) -> dict[str, int]:
     """The customers of a waybill, as far as they are known; unknown ones leave what is stored alone."""
     found = {}
     for side, code in (("sender", given.sender_code), ("receiver", given.receiver_code)):
