@@ -76,6 +76,8 @@ def plan(settings: Settings, places: Places) -> dict[str, Any]:
         "look_s": LOOK_MS / 1000,
         "last_choice": LAST_CHOICE,
         "recording": settings.recording,
+        "outreach": settings.outreach,
+        "dial_caller": settings.outreach.dial_caller or next((q.did for q in settings.queues if q.did), ""),
         "recording_options": "S",  # silence keeps the two legs in step
         "agents": agents,
         "queues": [

@@ -179,11 +179,12 @@ class PopBook:
         if old is None:
             self._make_room()
             old = Call(event.key, event.direction, event.at)
+        ours = event.direction is Direction.OUTBOUND  # then name and dialled number are not the caller's
         call = replace(
             old,
-            number=old.number or clean(event.caller_number),
-            name=old.name or clean(event.caller_name),
-            did=old.did or clean(event.did),
+            number=old.number or clean(event.far_number),
+            name=old.name or ("" if ours else clean(event.caller_name)),
+            did=old.did or ("" if ours else clean(event.did)),
             queue=event.queue or old.queue,
             context=merge_context(old.context, event.context),
         )

@@ -86,7 +86,7 @@ class Recordings:
         if live is None:
             return
         live.key = event.key
-        number = parse(event.caller_number, self.plan)
+        number = parse(event.far_number, self.plan)
         self._add(
             live.node,
             live.open.uniqueid,

@@ -17,9 +17,10 @@ from typing import Any
 
 from aiohttp import web
 
+from cti.ami.client import AmiClient
 from cti.ami.fleet import Fleet
 from cti.config import Settings
-from cti.domain.call import AgentState, CallEvent
+from cti.domain.call import AgentState, CallEvent, CallKey
 from cti.domain.phone import Plan, parse
 from cti.domain.tiers import Scheme
 from cti.errors import DeadlineExceeded, Refused, Unavailable
@@ -36,6 +37,7 @@ from screenpop.api.app import DIST, make_app
 from screenpop.api.context import Context, TierLabel
 from screenpop.auth import Gate
 from screenpop.card import Style
+from screenpop.dial import Dialer
 from screenpop.escalation import Escalation
 from screenpop.finder import StoreFinder
 from screenpop.httplog import QuietLog
@@ -125,6 +127,7 @@ async def running(
         refresh = Refresh(db, tiers, zone_of(settings), utc_now)
         stack.push_async_callback(refresh.stop)
         refresh.start()
+        dialer = Dialer(db, settings, nodes.ready, utc_now)
         ctx = Context(
             settings,
             db,
@@ -142,11 +145,15 @@ async def running(
             tier_plan=tiers,
             deadlines=deadlines,
             refresh=refresh,
+            dialer=dialer,
+            outreach=outreach,
         )
         _gauges(ctx)
         escalation = Escalation(db, deadlines, utc_now)
         stack.push_async_callback(escalation.stop)
         escalation.start()
+        await dialer.start()
+        stack.push_async_callback(dialer.stop)
         rounds = Rounds(db, outreach, utc_now)
         stack.push_async_callback(rounds.stop)
         rounds.start()
@@ -162,12 +169,14 @@ async def running(
                     if router is not None:
                         router.hear(event)
                     recordings.hear(event)
+                    dialer.hear(event)
                 service.hear(event)
 
             def resynced(node: str, at: datetime) -> None:
                 service.resynced(node, at)
                 if router is not None:
                     router.resynced(node)
+                dialer.resynced(node, nodes.calls(node))
 
             fleet = Fleet(settings.ami, settings.roster(), hear, on_resynced=resynced, beside=recordings)
             nodes.fleet = fleet
@@ -221,14 +230,21 @@ class _Nodes:
         self._interfaces = interfaces
         self.fleet: Fleet | None = None
 
+    def ready(self) -> list[AmiClient]:
+        """Nodes that can be asked now, in the order of the settings."""
+        return [c for c in self.fleet.clients.values() if c.ready] if self.fleet is not None else []
+
+    def calls(self, node: str) -> set[CallKey]:
+        """Calls that a node has now."""
+        return {c.key for c in self.fleet.tracker(node).live()} if self.fleet is not None else set()
+
     async def pause(self, agent: str, paused: bool, reason: str) -> None:
         """QueuePause for all interfaces of the agent.
 
         An interface that is in no queue is refused, which is right as long as one of them is taken.
         Raises Unavailable when no node is connected, Refused when no interface was taken.
         """
-        fleet = self.fleet
-        ready = [c for c in fleet.clients.values() if c.ready] if fleet is not None else []
+        ready = self.ready()
         if not ready:
             raise Unavailable("no Asterisk node is connected")
         work = [c.queue_pause(i, paused, reason) for c in ready for i in self._interfaces.get(agent, ())]

@@ -146,7 +146,10 @@ class Hearing(CallBook):
         line = self._lines.get(fact.dest.uniqueid)
         if line is None or not line.agent:
             return
-        call, leg = line.call, line.call.leg(line.agent)
+        call = line.call
+        if line.uniqueid == call.caller and call.direction is None:
+            return  # originated: the agent took the phone off the hook in order to call somebody
+        leg = call.leg(line.agent)
         if fact.status == "ANSWER":
             leg.ringing.discard(line.uniqueid)
             self._leg(call, leg, LegStep.PICK)
@@ -335,8 +338,10 @@ class Hearing(CallBook):
         line = self._lines.get(fact.channel.uniqueid)
         if line is None:
             return
-        self._arrive(line.call)
         line.call.context.update(fact.values)
+        if line.call.direction is None:
+            return  # an agent's own call: told when it is known whom it goes to
+        self._arrive(line.call)
         self._step(line.call, CallStep.TELL)
 
     def _on_board(self, fact: f.MemberChanged | f.MemberRemoved | f.DeviceChanged) -> None:

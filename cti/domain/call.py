@@ -89,6 +89,11 @@ class CallEvent:
     context: Mapping[str, str] = field(default_factory=dict)
     chain: tuple[str, ...] = ()
 
+    @property
+    def far_number(self) -> str:
+        """The number of the customer: who called, or whom the agent called."""
+        return self.did if self.direction is Direction.OUTBOUND else self.caller_number
+
 
 class AgentState(StrEnum):
     """座席状态 as the PBX sees it."""

@@ -56,9 +56,9 @@ _S, _A, _C, _T = DialState.STORED, DialState.AGENT, DialState.CUSTOMER, DialStat
 NEXT: Mapping[DialState, frozenset[DialState]] = {
     _S: frozenset({_A, DialState.AGENT_AWAY, DialState.AGENT_BUSY, DialState.PBX_AWAY, DialState.UNKNOWN}),
     _A: frozenset({_C, _T} | (OVER - {DialState.BUSY, DialState.NO_ANSWER})),
-    _C: frozenset(
-        {_T, DialState.BUSY, DialState.NO_ANSWER, DialState.FAILED, DialState.CANCELLED, DialState.UNKNOWN}
-    ),
+    # told twice: by the answer to Originate, and by the call, which also says which call it is
+    _C: frozenset({_C, _T, DialState.BUSY, DialState.NO_ANSWER, DialState.FAILED})
+    | {DialState.CANCELLED, DialState.UNKNOWN},
     _T: frozenset({DialState.ENDED, DialState.UNKNOWN}),
 }
 # DIALSTATUS of the call to the customer ("Application_Dial" of Asterisk's documentation)
@@ -95,9 +95,10 @@ class Hours:
 
     @classmethod
     def read(cls, text: str) -> Hours:
-        """``09:00-20:00``; ValueError for anything else, or when it ends before it begins."""
+        """``09:00-20:00``, ``00:00-24:00``; ValueError for anything else, or an end before the beginning."""
         first, found, last = text.partition("-")
-        since, until = time.fromisoformat(first.strip()), time.fromisoformat(last.strip() or "x")
+        since = time.fromisoformat(first.strip())
+        until = time.max if last.strip() == "24:00" else time.fromisoformat(last.strip() or "x")
         if not found or until <= since:
             raise ValueError("hours are written 09:00-20:00")
         return cls(since, until)

@@ -15,7 +15,7 @@ from cti.quality.context import SLOTS
 from cti.quality.expr import Expr, Say, Scope
 
 _PLACEHOLDER = re.compile(r"\{(\w*)\}")
-_META_KEYS = ("direction", "desk", "hangup_by", "company", "station", "agent", "id")
+_META_KEYS = ("direction", "purpose", "desk", "hangup_by", "company", "station", "agent", "id")
 _MAX_DEPTH = 20
 
 

@@ -67,6 +67,7 @@ class CallFacts:
     company: str = ""
     station: str = ""
     direction: str = "inbound"
+    purpose: str = ""  # of an outbound call, a kind of task; "" when it is not known
     desk: str = "hotline"
     hangup_by: Role | None = None
     customer: str = ""
@@ -105,6 +106,7 @@ def facts_of(data: Mapping[str, Any]) -> CallFacts:
         company=str(data.get("company") or ""),
         station=str(data.get("station") or ""),
         direction=str(data.get("direction") or "inbound"),
+        purpose=str(data.get("purpose") or ""),
         desk=str(data.get("desk") or "hotline"),
         hangup_by="agent" if by == "agent" else "caller" if by == "caller" else None,
         customer=str(customer.get("name") or "") if confirmed else "",

@@ -39,6 +39,7 @@ def facts_of(row: Mapping[Any, Any], known: Around, settings: Settings, *, file_
         company=settings.company,
         station=queue.station if queue is not None else "",
         direction=row["direction"] or "inbound",
+        purpose=known.purpose,
         desk=queue.desk if queue is not None else "hotline",
         hangup_by=_BY.get(row["hung_up_by"]),
         customer=known.customer if known.confirmed else "",

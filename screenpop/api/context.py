@@ -10,8 +10,10 @@ from cti.config import Settings
 from cti.domain import phone
 from cti.domain.complaint_clock import Deadlines
 from cti.store.db import Database
+from cti.store.outreach_rules import Rules
 from cti.store.repos.tiering import Plan
 from screenpop.auth import Gate, Principal
+from screenpop.dial import Dialer
 from screenpop.finder import StoreFinder
 from screenpop.integrations import Integrations
 from screenpop.ledger import LedgerWriter
@@ -46,6 +48,8 @@ class Context:
     tier_plan: Plan | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     refresh: Refresh | None = None
+    dialer: Dialer | None = None
+    outreach: Rules | None = None
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""

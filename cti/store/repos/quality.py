@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from cti.domain.review import ReviewState, reason_for
 from cti.store.repos.common import insert_or_skip
 from cti.store.tables import customers, pops, users
+from cti.store.tables_outreach import dial_attempts
 from cti.store.tables_quality import recordings, review_events, reviews, scores, transcripts, waveforms
 
 
@@ -189,6 +190,7 @@ class Around:
     title: str
     confirmed: bool  # the number led to exactly one customer, or the agent chose
     agent_name: str
+    purpose: str = ""  # of a call out by click: the kind of its task
 
 
 def around(conn: Connection, recording: Mapping[Any, Any]) -> Around:
@@ -210,13 +212,17 @@ def around(conn: Connection, recording: Mapping[Any, Any]) -> Around:
     )
     named = sa.select(users.c.name).where(users.c.agent == recording["agent"], users.c.agent != "")
     agent = conn.execute(named.order_by(users.c.id).limit(1)).scalar()
+    d = dial_attempts.c
+    click = sa.select(d.purpose).where(d.node == recording["node"], d.linkedid == recording["linkedid"])
+    purpose = conn.execute(click.order_by(d.id.desc()).limit(1)).scalar() or ""
     if pop is None:
-        return Around(None, "", "", False, agent or "")
+        return Around(None, "", "", False, agent or "", purpose)
     known = sa.select(customers.c.name, customers.c.title).where(customers.c.id == pop["customer_id"])
     row = conn.execute(known).mappings().first()
     if row is None:
-        return Around(None, "", "", False, agent or "")
-    return Around(pop["customer_id"], row["name"], row["title"], pop["outcome"] == "one", agent or "")
+        return Around(None, "", "", False, agent or "", purpose)
+    sure = pop["outcome"] == "one"
+    return Around(pop["customer_id"], row["name"], row["title"], sure, agent or "", purpose)
 
 
 def stored_transcripts(
