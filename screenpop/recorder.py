@@ -76,13 +76,6 @@ class Recorder:
         if not pop.live:
             self._tracks.pop(pop.id, None)
 
-    def pushed(self, pop: Pop, at: datetime) -> None:
-        """It went to a page that came later, in its snapshot; the first time counts."""
-        track = self._tracks.get(pop.id)
-        if track is not None and not track.pushed:
-            track.pushed = True
-            self._set(pop.id, {**rows.identity(pop), "pushed_at": rows.stamp(at)})
-
     def acked(self, pop: Pop, at: datetime) -> bool:
         """A page has rendered it; True the first time."""
         track = self._tracks.get(pop.id)

@@ -184,8 +184,6 @@ class Service:
             server_time=at,
         )
         member.put(wire.encode(ready))
-        for pop, _ in mine:
-            self.recorder.pushed(pop, at)
         return True
 
     def acked(self, who: Principal, pop_id: str) -> None:

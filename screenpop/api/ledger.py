@@ -61,7 +61,8 @@ def _row(call: ApiCall, row: Mapping[str, Any], *, masked: bool) -> m.LedgerRow:
         lookup_ms=_ms(row["received_at"], row["looked_up_at"]),
         push_ms=_ms(row["received_at"], row["pushed_at"]),
         ack_ms=_ms(row["pushed_at"], row["acked_at"]),
-        total_ms=_ms(row["pbx_at"], row["acked_at"]),
+        # a page that was opened later has it from its snapshot: that is no time of ours
+        total_ms=_ms(row["pbx_at"], row["acked_at"]) if row["pushed_at"] is not None else None,
         recovered=bool(row["recovered"]),
     )
 

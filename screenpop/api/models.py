@@ -221,7 +221,7 @@ class LedgerRow(Out):
     pbx_at: wire.Instant
     received_at: wire.Instant | None
     looked_up_at: wire.Instant | None
-    pushed_at: wire.Instant | None
+    pushed_at: wire.Instant | None = Field(description="null: no page was open while it rang")
     acked_at: wire.Instant | None
     answered_at: wire.Instant | None
     closed_at: wire.Instant | None
@@ -230,7 +230,7 @@ class LedgerRow(Out):
     lookup_ms: float | None = Field(description="received to looked up; negative: known before the ring")
     push_ms: float | None = Field(description="received to pushed")
     ack_ms: float | None = Field(description="pushed to acknowledged")
-    total_ms: float | None
+    total_ms: float | None = Field(description="null where `pushed_at` or `acked_at` is")
     recovered: bool
 
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { backoffMs } from '@/lib/backoff'
 import { readContext } from '@/lib/context'
+import { fitting } from '@/lib/fitting'
 import { timelineFromHistory } from '@/lib/fromHistory'
 import { BINDINGS, strokeOf } from '@/lib/keys'
 import { quantile } from '@/lib/stats'
@@ -120,5 +121,17 @@ describe('small things', () => {
       waybills: [],
     }, (_group, code) => code)
     expect(items.map((item) => [item.kind, item.title])).toEqual([['complaint', '延误 · 处理中'], ['call', '来电']])
+  })
+})
+
+describe('desks in one line', () => {
+  it.each([
+    [[60, 60, 60], 188, 3],
+    [[60, 60, 60], 187, 1], // 60 + gap + more
+    [[60, 60, 60, 60], 216, 2],
+    [[60, 60], 50, 0],
+    [[], 50, 0],
+  ])('%j in %d px: %d of them', (widths, line, count) => {
+    expect(fitting(widths, line, 88)).toBe(count)
   })
 })

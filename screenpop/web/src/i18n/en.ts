@@ -7,6 +7,7 @@ import value from './value.en'
 const en: Messages = {
   app: { name: 'laidian', tagline: 'The courier hotline desk', demo: 'Demo data (synthetic)' },
   nav: {
+    more: 'More',
     desk: 'Desk',
     customers: 'Customers',
     supervisor: 'Supervisor',
@@ -329,6 +330,9 @@ const en: Messages = {
     recovered: 'rec.',
     recoveredHint: 'Happened while the PBX was away; filled in afterwards',
     unacked: 'not acked',
+    noPage: 'No page',
+    shownLater: 'Shown later',
+    noPageHint: 'No page of the agent was open while it rang',
     ahead: 'ahead',
     aheadHint: 'Looked up as the call came in, {s} s before it rang',
     empty: 'No pops yet',

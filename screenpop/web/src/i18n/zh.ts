@@ -6,6 +6,7 @@ import value from './value.zh'
 export default {
   app: { name: '来电', tagline: '快递热线座席工作台', demo: '演示数据（合成）' },
   nav: {
+    more: '更多',
     desk: '座席',
     customers: '客户',
     supervisor: '班长',
@@ -328,6 +329,9 @@ export default {
     recovered: '补',
     recoveredHint: '断线期间发生，恢复后补记',
     unacked: '未确认',
+    noPage: '无页面',
+    shownLater: '后补显示',
+    noPageHint: '振铃时座席没有打开页面',
     ahead: '提前',
     aheadHint: '来电进线时就已查好，早于振铃 {s} 秒',
     empty: '还没有弹屏记录',
