@@ -56,6 +56,8 @@ BASE = (
     Group(
         "dialplan applications",
         (
+            "app_channelredirect",
+            "app_confbridge",
             "app_dial",
             "app_queue",
             "app_mixmonitor",

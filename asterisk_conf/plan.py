@@ -12,6 +12,7 @@ from cti.config import AgentSettings, Settings
 from cti.domain.routing import LAST_CHOICE
 from cti.errors import ConfigError
 
+IVR_FLOWS = ("waybill", "survey")  # scripts that a caller can be sent to in mid-call
 LOOK_MS = 20
 """How often the dialplan looks whether the route of a call is there."""
 
@@ -71,6 +72,8 @@ def plan(settings: Settings, places: Places) -> dict[str, Any]:
         "asterisk": asterisk,
         "agi": settings.agi,
         "callback": settings.callback,
+        "control": settings.control,
+        "ivr_flows": IVR_FLOWS,
         "routing": settings.routing,
         "route_looks": -(-settings.routing.wait_ms // LOOK_MS),
         "look_s": LOOK_MS / 1000,

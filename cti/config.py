@@ -6,6 +6,7 @@ writes its own settings file with fresh ones.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -387,6 +388,34 @@ class RoutingSettings(Section):
     )
 
 
+class ControlSettings(Section):
+    """通话控制: hold, transfer, consult, three-way, menu and back, from the agents' pages."""
+
+    numbers: str = Field(
+        r"1[3-9]\d{9}|0\d{9,11}|400\d{7}|95\d{3,4}",
+        description="外线号码 that calls may be transferred to, a regular expression; empty: none",
+    )
+    deadline_s: Seconds = Field(8.0, description="a command that has had no effect by then has failed")
+    longest_hold_s: int = Field(
+        600, ge=10, le=3600, description="after so long on hold the caller comes back to the agent"
+    )
+    consult_ring_s: int = Field(
+        20, ge=3, le=120, description="who is asked for advice is rung for so long, seconds"
+    )
+    rejoin_s: int = Field(
+        60, ge=0, le=600, description="an agent's phone died in a call: the caller waits for so long; 0: not"
+    )
+
+    @field_validator("numbers")
+    @classmethod
+    def _compiles(cls, pattern: str) -> str:
+        try:
+            re.compile(pattern)
+        except re.error as e:
+            raise ValueError(f"not a regular expression: {e}") from None
+        return pattern
+
+
 class RecordingSettings(Section):
     """录音: both legs of a talk, from the agent's answer."""
 
@@ -467,6 +496,7 @@ class Settings(BaseSettings):
     waybills: WaybillSettings = WaybillSettings()
     callback: CallbackSettings = CallbackSettings()
     routing: RoutingSettings = RoutingSettings()
+    control: ControlSettings = ControlSettings()
     recording: RecordingSettings = RecordingSettings()
     speech: SpeechSettings = SpeechSettings()
     quality: QualitySettings = QualitySettings()

@@ -143,6 +143,15 @@ class PopBook:
             self._put(replace(other, seq=other.seq + 1), EffectKind.CHANGED, effects, WHO)
         return effects
 
+    def touch(self, pop_id: str) -> Pop | None:
+        """Something about this pop is told that the book does not hold: its number rises."""
+        pop = self.get(pop_id)
+        if pop is None:
+            return None
+        pop = replace(pop, seq=pop.seq + 1)
+        self._enter(pop)
+        return pop
+
     def complete(self, pop_id: str, at: datetime) -> list[Effect]:
         """The wrap-up is over. Raises StateError while the call is still on."""
         pop = self.get(pop_id)

@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 
 from cti.store.repos import ledger, recordings
+from cti.store.repos.commands import apply_command
 from cti.store.repos.common import insert_or_skip, upsert
 from cti.store.tables import contacts, customers, pops
 
@@ -51,6 +52,8 @@ def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
                     ledger.close_gap(conn, record["node"], datetime.fromisoformat(record["until"]))
             case "recording":
                 recordings.apply_step(conn, record)
+            case "command":
+                apply_command(conn, record)
             case other:
                 raise LookupError(f"no such record: {other}")
 

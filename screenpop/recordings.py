@@ -32,6 +32,7 @@ class _Live:
     key: CallKey
     agent: str
     since: datetime | None = None
+    aside: bool = False  # the agent consults a colleague
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +152,26 @@ class Recordings:
         self._add(live.node, live.open.uniqueid, "pause" if paused else "unpause", now)
         await self.ledger.kept()
         return Shown(True, live.since)
+
+    async def aside(self, key: CallKey, agent: str, aside: bool, now: datetime) -> None:
+        """A consultation begins or ends: it is not part of the customer's recording.
+
+        Raises Unavailable or Refused where the PBX does not take it; a call that is not recorded is nothing.
+        """
+        live = self._of(key, agent)
+        if live is None or live.aside == aside:
+            return
+        live.aside = aside
+        if live.since is not None:
+            return  # paused for payment data, and stays so
+        await self.mute(live.node, live.open.channel, aside)
+        self._add(live.node, live.open.uniqueid, "pause" if aside else "unpause", now)
+
+    def pressed(self, key: CallKey, agent: str, at: datetime) -> None:
+        """The agent ordered the end of the talk: no witness can be surer."""
+        live = self._of(key, agent)
+        if live is not None:
+            self._add(live.node, live.open.uniqueid, "pressed", at, who="agent")
 
     def _of(self, key: CallKey, agent: str) -> _Live | None:
         return next((x for x in self._live.values() if x.key == key and x.agent == agent), None)

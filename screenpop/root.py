@@ -11,7 +11,7 @@ import contextlib
 import re
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from cti.store import migrations, repos
 from cti.store.complaint_plan import deadlines_of
 from cti.store.db import Database
 from cti.store.outreach_rules import outreach_rules
+from cti.store.repos.commands import recent_commands
 from cti.store.repos.recordings import open_recordings
 from cti.store.tier_plan import tier_plan, zone_of
 from screenpop import rows, wire
@@ -37,6 +38,8 @@ from screenpop.api.app import DIST, make_app
 from screenpop.api.context import Context, TierLabel
 from screenpop.auth import Gate
 from screenpop.card import Style
+from screenpop.control.control import Control
+from screenpop.control.orders import Order, order_from
 from screenpop.dial import Dialer
 from screenpop.escalation import Escalation
 from screenpop.finder import StoreFinder
@@ -128,6 +131,15 @@ async def running(
         stack.push_async_callback(refresh.stop)
         refresh.start()
         dialer = Dialer(db, settings, nodes.ready, utc_now)
+        control = Control(
+            settings,
+            service,
+            ledger,
+            aside=lambda key, agent, aside: recordings.aside(key, agent, aside, utc_now()),
+            pressed=recordings.pressed,
+        )
+        control.restore(await _recent_orders(db))
+        stack.push_async_callback(control.stop)
         ctx = Context(
             settings,
             db,
@@ -142,6 +154,7 @@ async def running(
             tiers=tuple(TierLabel(t.id, t.label) for t in scheme.tiers),
             expects_pbx=pbx and bool(settings.ami),
             recordings=recordings,
+            control=control,
             tier_plan=tiers,
             deadlines=deadlines,
             refresh=refresh,
@@ -174,12 +187,20 @@ async def running(
 
             def resynced(node: str, at: datetime) -> None:
                 service.resynced(node, at)
+                control.resynced(node)
                 if router is not None:
                     router.resynced(node)
                 dialer.resynced(node, nodes.calls(node))
 
-            fleet = Fleet(settings.ami, settings.roster(), hear, on_resynced=resynced, beside=recordings)
-            nodes.fleet = fleet
+            fleet = Fleet(
+                settings.ami,
+                settings.roster(),
+                hear,
+                on_resynced=resynced,
+                beside=recordings,
+                on_moved=control.moved,
+            )
+            nodes.fleet = control.fleet = fleet
             stack.push_async_callback(fleet.stop)
             fleet.start()
             if router is not None:
@@ -303,6 +324,16 @@ async def _open_recordings(db: Database) -> Sequence[Mapping[Any, Any]]:
     except (Unavailable, DeadlineExceeded) as e:
         _log.error("open recordings cannot be read", why=str(e))
         return []
+
+
+async def _recent_orders(db: Database) -> list[Order]:
+    """Commands of the last hour, so that none is carried out twice."""
+    try:
+        rows = await db.run(lambda c: recent_commands(c, utc_now() - timedelta(hours=1)), deadline=RESTORE_S)
+    except (Unavailable, DeadlineExceeded) as e:
+        _log.error("commands cannot be read", why=str(e))
+        return []
+    return [order_from(row) for row in rows]
 
 
 def _style(settings: Settings, plan: Plan) -> Style:

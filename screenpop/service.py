@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 from cti.config import Settings
 from cti.domain.call import AgentEvent, CallEvent, CallEventKind, CallKey, GapEvent
@@ -39,6 +40,16 @@ Event = CallEvent | AgentEvent | GapEvent
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
+
+
+class Controls(Protocol):
+    """What call control tells of pops."""
+
+    def part(self, pop: Pop) -> wire.ControlPart:
+        """The situation, and what may be ordered in it."""
+
+    def latest(self, pops: Iterable[Pop]) -> tuple[wire.CommandState, ...]:
+        """What is under way."""
 
 
 class Service:
@@ -72,6 +83,7 @@ class Service:
         self.floor = Floor({q.name: q.label for q in settings.queues})
         self.lookups = Lookups(finder, plan, settings.pop.lookup_deadline_s, self._answered)
         self.pauses = Pauses(self.desk, pause, self.metrics.pauses_failed.inc)
+        self.control: Controls | None = None
         self.drafts: dict[str, wire.Draft] = {}
         self._customers: dict[str, int] = {}  # pop → the customer that the agent says it was
         self._looked_up: dict[CallKey, datetime] = {}
@@ -179,8 +191,9 @@ class Service:
             agent=member.agent,
             user=wire.UserPart(username=member.who.username, name=member.who.name, roles=member.who.roles),
             state=body,
-            snapshot=tuple(card(p, c, self.style, masked=member.masked) for p, c in mine),
+            snapshot=tuple(self.pop_json(p, c, masked=member.masked) for p, c in mine),
             drafts={p.id: self.drafts[p.id] for p, _ in mine if p.id in self.drafts},
+            commands=self.control.latest(p for p, _ in mine) if self.control is not None else (),
             server_time=at,
         )
         member.put(wire.encode(ready))
@@ -224,7 +237,18 @@ class Service:
 
     def pop_json(self, pop: Pop, call: Call, *, masked: bool) -> wire.Pop:
         """The whole pop as somebody sees it."""
-        return card(pop, call, self.style, masked=masked)
+        made = card(pop, call, self.style, masked=masked)
+        if self.control is None or not pop.live:
+            return made
+        return made.model_copy(update={"control": self.control.part(pop)})
+
+    def control_changed(self, pop: Pop) -> None:
+        """What may be ordered has changed: the agent's pages are told."""
+        now = self.book.touch(pop.id)
+        if self.control is not None and now is not None and now.pushed:
+            part = self.control.part(now).model_dump(mode="json")
+            text = wire.encode(wire.PopUpdate(id=now.id, seq=now.seq, changes={"control": part}))
+            self.hub.to_agent(now.agent, lambda _: text)
 
     # effects
 
@@ -264,7 +288,7 @@ class Service:
         """Tell the agent's pages; True when a pop went to at least one."""
         agent = pop.agent
         if kind is EffectKind.OPENED:
-            sent = self.hub.to_agent(agent, lambda m: wire.encode(card(pop, call, self.style, masked=m)))
+            sent = self.hub.to_agent(agent, lambda m: wire.encode(self.pop_json(pop, call, masked=m)))
             self.metrics.opened.inc()
             if not pop.recovered:
                 self.metrics.push.observe(max(0.0, (self.now() - pop.offered_at).total_seconds()))

@@ -160,6 +160,29 @@ class HintsPart(Wire):
     alerts: tuple[str, ...] = ()
 
 
+SituationName = Literal[
+    "over",
+    "ringing",
+    "talking",
+    "held",
+    "phone_held",
+    "ivr",
+    "asking",
+    "consulting",
+    "aside",
+    "three",
+    "asked",
+]
+
+
+class ControlPart(Wire):
+    """How it stands between the agent and the caller, and what may be ordered now."""
+
+    situation: SituationName
+    colleague: str = Field("", description="number of the agent who is asked, or in the three-way call")
+    commands: tuple[str, ...] = ()
+
+
 class Pop(Wire):
     """One card: a caller ringing at, or talking with, one agent."""
 
@@ -173,6 +196,7 @@ class Pop(Wire):
     context: dict[str, str] = Field({}, description="what the caller did in the IVR, untrusted")
     history: HistoryPart
     hints: HintsPart
+    control: ControlPart | None = None
 
 
 PARTS = ("call", "caller", "customer", "candidates", "context", "history", "hints")
@@ -213,6 +237,20 @@ class PopClose(Wire):
     seq: int
     reason: CloseReason
     by: str = Field("", description="the agent who answered or received it")
+    at: Instant
+
+
+class CommandState(Wire):
+    """A command of call control: given, and later how it ended. Goes to all pages of the agent."""
+
+    type: Literal["command"] = "command"
+    id: str
+    pop_id: str
+    command: str
+    target: str = ""
+    state: Literal["pending", "done", "failed"]
+    code: str = ""
+    message: str = Field(description="a sentence for the agent")
     at: Instant
 
 
@@ -276,6 +314,7 @@ class Ready(Wire):
     state: StateBody
     snapshot: tuple[Pop, ...]
     drafts: dict[str, Draft]
+    commands: tuple[CommandState, ...] = Field((), description="what is under way")
     server_time: Instant
 
 

@@ -38,6 +38,7 @@ class CallBook:
         self._at = datetime.fromtimestamp(0, UTC)
         self._recovered = False
         self._out: list[TrackerEvent] = []
+        self._moved: set[CallKey] = set()
 
     def live(self) -> list[Call]:
         """Calls that have not ended, oldest first."""
@@ -50,6 +51,12 @@ class CallBook:
     def size(self) -> int:
         """Number of remembered things, to see that memory is bounded."""
         return len(self._calls) + len(self._lines) + len(self._bridges) + len(self._talks)
+
+    def _touch(self, call: Call) -> None:
+        """Something of this call may look different now."""
+        if len(self._moved) >= self._max_calls:
+            self._moved.clear()
+        self._moved.add(call.key)
 
     def _fault(self, text: str) -> None:
         self.fault_count += 1
@@ -95,6 +102,7 @@ class CallBook:
 
     def _leg(self, call: Call, leg: Leg, step: LegStep, *, reason: str = "") -> None:
         self._arrive(call)
+        self._touch(call)
         before = leg.state
         leg.state, kind = advance(LEG, before, step)
         if kind is CallEventKind.OFFERED:
@@ -261,6 +269,7 @@ class CallBook:
 
     def _gone(self, line: Line, cause: int | None) -> None:
         call = line.call
+        self._touch(call)
         self._bridges.remove(line)
         self._lines.pop(line.uniqueid, None)
         call.lines.pop(line.uniqueid, None)

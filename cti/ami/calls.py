@@ -75,6 +75,10 @@ class Call:
     context: dict[str, str] = field(default_factory=dict)
     chain: tuple[str, ...] = ()
     giver: str = ""  # agent who last transferred the call away
+    places: dict[str, str] = field(default_factory=dict)  # uniqueid → place of call control it was moved to
+    thirds: dict[str, str] = field(
+        default_factory=dict
+    )  # uniqueid of who is asked from such a place → by whom
     consults: dict[str, str] = field(default_factory=dict)  # uniqueid of a consulting channel → its agent
     hanging: bool = False  # the caller has asked to hang up
     gave_up: bool = False  # … while somebody rang

@@ -17,6 +17,7 @@ from typing import Any
 from cti.ami.wire import Message
 
 CONTEXT_EVENT = "LaidianContext"  # UserEvent by which the IVR tells what the caller did
+PLACE_EVENT = "LaidianPlace"  # UserEvent: a channel was moved to one of call control's places
 FIRST_EVENT = "LaidianFirst"  # UserEvent: an agent is rung for a queue before the caller enters it
 MAX_CONTEXT_KEYS, MAX_CONTEXT_VALUE = 64, 2048
 _YEAR_9999 = 253_370_764_800
@@ -196,6 +197,17 @@ class FirstRung:
 
 
 @dataclass(frozen=True, slots=True)
+class Placed:
+    """A channel is in a place of call control; `by` gave the caller away, to `target`."""
+
+    channel: Channel
+    place: str
+    by: str = ""
+    kind: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class MemberChanged:
     """State of one queue member: `status` is Asterisk's device state number."""
 
@@ -240,6 +252,7 @@ Fact = (
     | AttendedTransferred
     | ContextGiven
     | FirstRung
+    | Placed
     | MemberChanged
     | MemberRemoved
     | DeviceChanged
@@ -328,8 +341,10 @@ def _context(m: Message) -> ContextGiven | None:
     return ContextGiven(channel(m), {key[:64]: value[:MAX_CONTEXT_VALUE] for key, value in kept})
 
 
-def _told(m: Message) -> ContextGiven | FirstRung | None:
+def _told(m: Message) -> ContextGiven | FirstRung | Placed | None:
     """Our own UserEvents; others are nothing to us."""
+    if m.get("UserEvent") == PLACE_EVENT:
+        return Placed(ref(m), m.get("Place"), m.get("By"), m.get("Kind"), m.get("Target"))
     if m.get("UserEvent") == FIRST_EVENT:
         return FirstRung(ref(m), m.get("Queue"))
     return _context(m)

@@ -12,12 +12,13 @@ from cti.ami.connection import OnBytes
 from cti.ami.tracker import Tracker
 from cti.ami.wire import Message
 from cti.config import AmiNode
-from cti.domain.call import AgentEvent, CallEvent, GapEvent
+from cti.domain.call import AgentEvent, CallEvent, CallKey, GapEvent
 from cti.domain.roster import Roster
 from cti.errors import UsageError
 from cti.obs import get_logger
 
 OnEvent = Callable[[CallEvent | AgentEvent | GapEvent], None]
+OnMoved = Callable[[str, set[CallKey]], None]  # calls of a node of which something was heard
 OnResynced = Callable[[str, datetime], None]  # a node has told all it knows, at this moment
 
 
@@ -43,8 +44,10 @@ class NodeEars:
         on_event: OnEvent,
         on_resynced: OnResynced | None = None,
         beside: Beside | None = None,
+        on_moved: OnMoved | None = None,
     ) -> None:
         self.tracker = tracker
+        self._on_moved = on_moved
         self._beside = beside
         self._on_event = on_event
         self._on_resynced = on_resynced
@@ -59,18 +62,28 @@ class NodeEars:
                 _log.exception("listener failed", node=self.tracker.node)
         for message in batch:
             self._pass(self.tracker.feed(message, received))
+        self._moved()
 
     def resync(self, channels: Sequence[Message], queues: Sequence[Message], at: datetime) -> None:
         """Let the tracker compare."""
         if self._beside is not None:
             self._beside.resync(self.tracker.node, channels, at)
         self._pass(self.tracker.resync(channels, queues, at))
+        self._moved()
         if self._on_resynced is not None:
             self._on_resynced(self.tracker.node, at)
 
     def gap(self, event: GapEvent) -> None:
         """Pass on."""
         self._pass([event])
+
+    def _moved(self) -> None:
+        keys = self.tracker.moved()
+        if keys and self._on_moved is not None:
+            try:
+                self._on_moved(self.tracker.node, keys)
+            except Exception:  # noqa: BLE001 - must not cost the tracker its messages
+                _log.exception("listener failed", node=self.tracker.node)
 
     def _pass(self, events: Iterable[CallEvent | AgentEvent | GapEvent]) -> None:
         for event in events:
@@ -95,13 +108,15 @@ class Fleet:
         on_resynced: OnResynced | None = None,
         on_bytes: OnBytes | None = None,
         beside: Beside | None = None,
+        on_moved: OnMoved | None = None,
     ) -> None:
         self._ears: dict[str, NodeEars] = {}
         self._clients: dict[str, AmiClient] = {}
         for node in nodes:
             if node.name in self._clients:
                 raise UsageError(f"two AMI nodes are named {node.name}")
-            ears = self._ears[node.name] = NodeEars(Tracker(node.name, roster), on_event, on_resynced, beside)
+            tracker = Tracker(node.name, roster)
+            ears = self._ears[node.name] = NodeEars(tracker, on_event, on_resynced, beside, on_moved)
             self._clients[node.name] = AmiClient(node, ears, on_bytes=on_bytes)
 
     def start(self) -> None:

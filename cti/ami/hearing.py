@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from cti.ami import facts as f
-from cti.ami.book import CallBook, between, by_cause
+from cti.ami.book import between, by_cause
 from cti.ami.calls import Call, Line, age
+from cti.ami.placing import Placing
 from cti.ami.states import CallState, CallStep, LegState, LegStep
-from cti.domain.call import CallEventKind, Direction, OfferEnd
+from cti.domain.call import Direction, OfferEnd
 from cti.errors import LaidianError
 
 _DIAL_ENDS = {
@@ -19,7 +20,7 @@ _DIAL_ENDS = {
 }
 
 
-class Hearing(CallBook):
+class Hearing(Placing):
     """Facts in; what they change is told by the book."""
 
     def _take(self, fact: f.Fact) -> None:
@@ -83,6 +84,9 @@ class Hearing(CallBook):
         caller = self._know(fact.caller) if fact.caller is not None and fact.caller.uniqueid else None
         dest = self._know(fact.dest)
         call = dest.call
+        if caller is not None and self._asks(caller):
+            call.thirds[dest.uniqueid] = caller.agent
+            self._touch(call)
         if caller is not None and fact.caller is not None and not call.did:
             call.did = fact.caller.exten
         if call.direction is None and caller is not None:
@@ -130,8 +134,8 @@ class Hearing(CallBook):
         """The agent who asks a colleague for advice while the caller waits, or ""."""
         if caller is None or caller.uniqueid == call.caller:
             return ""
-        if caller.uniqueid in call.consults:
-            return call.consults[caller.uniqueid]
+        if asker := self._asks(caller):
+            return asker
         ends = self._bridges.heard_by(caller, self._lines)
         if call.caller in ends:
             return ""
@@ -183,18 +187,18 @@ class Hearing(CallBook):
     def _on_agent_completed(self, fact: f.AgentCompleted) -> None:
         line = self._lines.get(fact.caller.uniqueid)
         agent = self._roster.agent_of(fact.dest.name) or self._roster.agent_of(fact.interface)
-        if line is None or agent not in line.call.legs:
+        if line is None or agent not in line.call.legs or self._asks(line):
             return
-        if fact.reason in ("caller", "agent"):
-            line.call.hung_by = line.call.hung_by or fact.reason
         leg = line.call.legs[agent]
         if leg.connected:
+            if fact.reason in ("caller", "agent"):
+                line.call.hung_by = line.call.hung_by or fact.reason
             self._leg(line.call, leg, LegStep.LEAVE, reason=fact.reason)
 
     def _on_joined(self, fact: f.QueueJoined) -> None:
         line = self._know(fact.channel)
         call = line.call
-        if line.uniqueid in call.consults:
+        if self._asks(line):
             return
         if call.direction is None:
             call.direction = Direction.INTERNAL
@@ -207,7 +211,7 @@ class Hearing(CallBook):
 
     def _on_left(self, fact: f.QueueLeft) -> None:
         line = self._lines.get(fact.channel.uniqueid)
-        if line is None or line.uniqueid in line.call.consults:
+        if line is None or self._asks(line):
             return
         call = line.call
         picked = any(leg.state is LegState.PICKED or leg.connected for leg in call.legs.values())
@@ -219,7 +223,7 @@ class Hearing(CallBook):
 
     def _on_abandoned(self, fact: f.QueueAbandoned) -> None:
         line = self._lines.get(fact.channel.uniqueid)
-        if line is None or line.uniqueid in line.call.consults:
+        if line is None or self._asks(line):
             return
         call = line.call
         call.hanging = call.gave_up = True
@@ -236,6 +240,7 @@ class Hearing(CallBook):
         self._bridges.enter(line, fact.bridge)
         self._join_calls(line)
         self._reconnect(line)
+        self._touch(line.call)
 
     def _on_bridge_left(self, fact: f.BridgeLeft) -> None:
         line = self._lines.get(fact.channel.uniqueid)
@@ -273,7 +278,7 @@ class Hearing(CallBook):
                 continue
             leg = call.leg(line.agent)
             leg.lines.add(line.uniqueid)
-            askers = {call.consults.get(other.uniqueid, "") for other in others}
+            askers = {self._asks(other) for other in others}
             if call.caller in {other.uniqueid for other in others}:
                 leg.consult = False  # asked for advice, and has the call now
             elif leg.state is LegState.IDLE and "" not in askers:
@@ -313,21 +318,6 @@ class Hearing(CallBook):
         for leg in takers:
             leg.consult = False
         self._give(call, line.agent, takers[0].agent if takers else fact.second.exten, "attended")
-
-    def _give(self, call: Call, agent: str, peer: str, how: str) -> None:
-        leg = call.leg(agent)
-        self._arrive(call)
-        self._tell(call, CallEventKind.TRANSFERRED, leg, peer=peer, reason=how)
-        call.giver = agent
-        call.hung_by = ""
-        if leg.connected:
-            self._leg(call, leg, LegStep.LEAVE, reason="transfer")
-        elif agent not in call.chain:
-            call.chain = (*call.chain, agent)
-        for other in call.talking():
-            other.peer = agent
-            if call.state is not CallState.TALKING:
-                self._step(call, CallStep.CONNECT)
 
     def _on_first_rung(self, fact: f.FirstRung) -> None:
         line = self._lines.get(fact.channel.uniqueid)
@@ -369,6 +359,7 @@ class Hearing(CallBook):
         f.AttendedTransferred: _on_attended,
         f.ContextGiven: _on_context,
         f.FirstRung: _on_first_rung,
+        f.Placed: Placing._on_placed,
         f.MemberChanged: _on_board,
         f.MemberRemoved: _on_board,
         f.DeviceChanged: _on_board,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from cti.ami import facts as f
 from cti.ami.calls import Line, age
+from cti.ami.placing import CONSULT, DESK, place_of
 from cti.ami.wire import Message
 
 _RINGING = "5"
@@ -60,6 +61,12 @@ class Picture:
                 yield f.BridgeLeft(f.channel(m), line.bridge), self._at
             if bridge:
                 yield f.BridgeEntered(f.channel(m), bridge), self._at
+        placed = [(place, m) for m in rows if (place := place_of(m.get("Context")))]
+        for place, m in sorted(placed, key=lambda pair: pair[0] not in (CONSULT, DESK)):
+            line = known.get(m.get("Uniqueid"))
+            there = line.call.places.get(line.uniqueid) if line is not None else None
+            if place != there:
+                yield f.Placed(f.channel(m), place), self._at
 
 
 def _duration(text: str) -> timedelta:

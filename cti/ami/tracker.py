@@ -15,6 +15,7 @@ from cti.ami import facts as f
 from cti.ami.book import TrackerEvent
 from cti.ami.hearing import Hearing
 from cti.ami.resync import Picture
+from cti.ami.situation import View, view
 from cti.ami.wire import Message
 from cti.domain.call import CallKey
 
@@ -39,6 +40,15 @@ class Tracker(Hearing):
         self._at = at or self._at
         self._take(fact)
         return self._taken()
+
+    def view(self, key: CallKey, agent: str) -> View:
+        """How it stands between an agent and the caller of a live call."""
+        return view(self._calls.get(key.linkedid), agent)
+
+    def moved(self) -> set[CallKey]:
+        """Calls of which something was heard since the last time this was asked."""
+        found, self._moved = self._moved, set()
+        return found
 
     def caller_channel(self, key: CallKey) -> str:
         """The channel of a live call's caller, for actions; "" when there is none any more."""

@@ -11,6 +11,7 @@ from cti.errors import DeadlineExceeded, Unavailable
 from cti.obs import get_logger
 from screenpop.api import (
     complaints,
+    control,
     customers,
     desk,
     dial,
@@ -74,6 +75,7 @@ async def get_openapi(call: ApiCall) -> m.OpenApiOut:
 ROUTES: tuple[Route, ...] = (
     *desk.ROUTES,
     *pops.ROUTES,
+    *control.ROUTES,
     *customers.ROUTES,
     *complaints.ROUTES,
     *problems.ROUTES,

@@ -13,6 +13,7 @@ from cti.store.db import Database
 from cti.store.outreach_rules import Rules
 from cti.store.repos.tiering import Plan
 from screenpop.auth import Gate, Principal
+from screenpop.control.control import Control
 from screenpop.dial import Dialer
 from screenpop.finder import StoreFinder
 from screenpop.integrations import Integrations
@@ -45,6 +46,7 @@ class Context:
     tiers: tuple[TierLabel, ...] = ()
     expects_pbx: bool = field(default=True)  # readiness needs at least one node
     recordings: Recordings | None = None
+    control: Control | None = None
     tier_plan: Plan | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     refresh: Refresh | None = None

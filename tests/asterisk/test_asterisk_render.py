@@ -60,7 +60,7 @@ def test_the_dialplan_takes_no_caller_text_as_code() -> None:
     text = files(**EVERYTHING)["extensions.conf"]
     used = {line.strip() for line in text.splitlines() if re.search(r"\$\{(CALLERID|EXTEN)\b", line)}
     unfiltered = {
-        line for line in used if not re.search(r"FILTER\(0-9\+?,\$\{(CALLERID\(\w+\)|EXTEN)\}\)", line)
+        line for line in used if not re.search(r"FILTER\(0-9[+*]?,\$\{(CALLERID\(\w+\)|EXTEN)\}\)", line)
     }
     assert len(used) > len(unfiltered)
     assert {line.partition(",1,")[2] for line in unfiltered} == {"Gosub(ring,${EXTEN},1)"}

@@ -20,7 +20,7 @@ from cti.store.tables_quality import recordings, waveforms
 
 _OURS = UUID("6b1b0b56-6f0c-4d4c-9a31-0d1f1c1a7e55")
 _TALK = frozenset(
-    {"bridged", "unbridged", "hold", "resume", "pause", "unpause", "asked", "transfer", "outbound"}
+    {"bridged", "unbridged", "hold", "resume", "pause", "unpause", "asked", "pressed", "transfer", "outbound"}
 )
 MAX_STEPS = 2000
 
@@ -104,7 +104,8 @@ def _end(conn: Connection, row: RowMapping, kind: str, at: datetime, source: str
         started = talks[0][0]  # recorded only while bridged: the answer is time zero
     asked = next((w for k, _, w in known if k == "asked"), "")
     gave = any(k == "transfer" for k, _, _ in known)
-    by = "unknown" if kind == "lost" else hung_up_by(source, asked, transferred=gave)
+    pressed = next((w for k, _, w in known if k == "pressed"), "")
+    by = "unknown" if kind == "lost" else pressed or hung_up_by(source, asked, transferred=gave)
     values = {
         "state": "ended" if kind == "end" else "lost",
         "started_at": started,

@@ -1,0 +1,213 @@
+"""Call control as two tables: which command is allowed in which situation, and the AMI actions it takes.
+
+Pure. A plan has at most one action that moves channels (Redirect); what stands before and after it may be
+done twice without harm (Setvar, Hangup of a channel that is gone). What a command has led to is seen from
+the situation afterwards, never from the answer alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from cti.ami.situation import Situation, View
+from cti.errors import UsageError
+
+_NAME = re.compile(r"[A-Za-z0-9/_@.;:+*~-]{1,128}").fullmatch
+Action = Mapping[str, str]
+
+
+class Command(StrEnum):
+    """What an agent may order."""
+
+    HOLD = "hold"
+    RESUME = "resume"
+    BLIND = "blind"
+    CONSULT = "consult"
+    COMPLETE = "complete"
+    CANCEL = "cancel"
+    SWAP = "swap"
+    THREE = "three"
+    LEAVE = "leave"
+    DROP = "drop"
+    IVR = "ivr"
+    REJOIN = "rejoin"
+    HANGUP = "hangup"
+
+
+class TargetKind(StrEnum):
+    """As the dialplan numbers them."""
+
+    AGENT = "1"
+    QUEUE = "2"
+    NUMBER = "3"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where to: `exten` is what the dialplan is given (a number, or a queue's place in the settings)."""
+
+    kind: TargetKind
+    exten: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`move` is sent once and never again; an action in `after` may find its channel gone."""
+
+    before: tuple[Action, ...] = ()
+    move: Action | None = None
+    after: tuple[Action, ...] = ()
+    leads_to: frozenset[Situation] = frozenset()
+
+
+S, C = Situation, Command
+# Which situations a command leads to, by the situation it is given in; absent: it is refused.
+ALLOWED: Mapping[tuple[Situation, Command], frozenset[Situation]] = {
+    (S.TALKING, C.HOLD): frozenset({S.HELD}),
+    (S.TALKING, C.BLIND): frozenset({S.OVER}),
+    (S.TALKING, C.CONSULT): frozenset({S.ASKING, S.CONSULTING}),
+    (S.TALKING, C.IVR): frozenset({S.IVR}),
+    (S.TALKING, C.HANGUP): frozenset({S.OVER}),
+    (S.HELD, C.RESUME): frozenset({S.TALKING}),
+    (S.HELD, C.BLIND): frozenset({S.OVER}),
+    (S.HELD, C.CONSULT): frozenset({S.ASKING, S.CONSULTING}),
+    (S.HELD, C.IVR): frozenset({S.IVR}),
+    (S.HELD, C.HANGUP): frozenset({S.OVER}),
+    (S.PHONE_HELD, C.BLIND): frozenset({S.OVER}),
+    (S.PHONE_HELD, C.HANGUP): frozenset({S.OVER}),
+    (S.IVR, C.RESUME): frozenset({S.TALKING}),
+    (S.IVR, C.BLIND): frozenset({S.OVER}),
+    (S.IVR, C.HANGUP): frozenset({S.OVER}),
+    (S.ASKING, C.CANCEL): frozenset({S.TALKING}),
+    (S.CONSULTING, C.CANCEL): frozenset({S.TALKING}),
+    (S.CONSULTING, C.COMPLETE): frozenset({S.OVER}),
+    (S.CONSULTING, C.SWAP): frozenset({S.ASIDE}),
+    (S.CONSULTING, C.THREE): frozenset({S.THREE}),
+    (S.ASIDE, C.CANCEL): frozenset({S.TALKING}),
+    (S.ASIDE, C.COMPLETE): frozenset({S.OVER}),
+    (S.ASIDE, C.SWAP): frozenset({S.CONSULTING}),
+    (S.ASIDE, C.THREE): frozenset({S.THREE}),
+    (S.THREE, C.LEAVE): frozenset({S.OVER}),
+    (S.THREE, C.DROP): frozenset({S.TALKING}),
+    (S.ASKED, C.HANGUP): frozenset({S.OVER}),
+}
+TARGETED = frozenset({C.BLIND, C.CONSULT})
+
+
+def allowed(situation: Situation) -> tuple[Command, ...]:
+    """What may be ordered now, in the order of the commands."""
+    return tuple(command for command in Command if (situation, command) in ALLOWED)
+
+
+def plan(view: View, command: Command, target: Target | None = None, flow: str = "") -> Plan:
+    """The actions for a command that is allowed. Raises UsageError for one that is not."""
+    leads_to = ALLOWED.get((view.situation, command))
+    if leads_to is None:
+        raise UsageError(f"{command} is not possible while {view.situation}")
+    if command in TARGETED and target is None:
+        raise UsageError(f"{command} needs a target")
+    mine, caller, third = view.mine, view.caller, view.third
+    desk = (mine, "laidian-desk", "s")
+    bind = _bind(mine, caller)
+    before: tuple[Action, ...] = ()
+    after: tuple[Action, ...] = ()
+    move: Action | None = None
+    match command:
+        case C.HANGUP:
+            after = (_hangup(mine),)
+        case C.LEAVE:
+            before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
+            after = (_hangup(mine),)
+        case C.DROP:
+            after = (_hangup(third),)
+        case C.HOLD:
+            before = bind
+            move = _redirect((caller, "laidian-held", "s"), None if view.at_desk else desk)
+        case C.IVR:
+            before = bind
+            move = _redirect((caller, "laidian-ivr", flow), None if view.at_desk else desk)
+        case C.RESUME:
+            move = _redirect((caller, "laidian-room", "s"))
+        case C.BLIND if target is not None:
+            before = (_set(mine, "LAIDIAN_GIVEN", "1"),)
+            exten = f"{view.agent}*{target.kind}*{target.exten}"
+            move = _redirect((caller, "laidian-blind", exten), (mine, "laidian-bye", "s"))
+        case C.CONSULT if target is not None:
+            before = bind
+            asking = (mine, "laidian-consult", f"{target.kind}*{target.exten}")
+            held = view.situation is S.HELD
+            move = _redirect(asking) if held else _redirect((caller, "laidian-held", "s"), asking)
+        case C.CANCEL:
+            if view.situation is S.ASIDE:
+                after = (_hangup(third),)
+            elif view.calling:
+                before = (_set(mine, "LAIDIAN_STAY", "1"),)
+                move = _redirect((caller, "laidian-room", "s"), desk)
+            else:
+                move = _redirect((caller, "laidian-room", "s"))
+                after = (_hangup(third),)
+        case C.COMPLETE:
+            before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
+            given = (caller, "laidian-given", f"{view.agent}*{view.colleague or 0}")
+            in_room = view.situation is S.CONSULTING and not view.calling
+            move = _redirect(given, None if in_room else (third, "laidian-desk", "s"))
+            after = (_hangup(mine),)
+        case C.SWAP:
+            if view.situation is S.ASIDE:
+                move = _redirect((caller, "laidian-held", "s"), (third, "laidian-desk", "s"))
+            else:
+                before = (_set(mine, "LAIDIAN_STAY", "1"),)
+                move = _redirect((caller, "laidian-room", "s"), (third, "laidian-held", "s"))
+        case C.THREE:
+            before = (_set(third, "LAIDIAN_WITH", caller), _set(mine, "LAIDIAN_STAY", "1"))
+            in_room = view.situation is S.CONSULTING and not view.calling
+            move = _redirect(
+                (caller, "laidian-three", "s"), None if in_room else (third, "laidian-desk", "s")
+            )
+    return Plan(before, move, after, leads_to)
+
+
+def _bind(agent: str, caller: str) -> tuple[Action, ...]:
+    """Each knows the other's channel, so that nobody is left alone when the service is away."""
+    return _set(agent, "LAIDIAN_WITH", caller), _set(caller, "LAIDIAN_WITH", agent)
+
+
+def _set(channel: str, name: str, value: str) -> Action:
+    return {
+        "Action": "Setvar",
+        "Channel": _checked(channel),
+        "Variable": name,
+        "Value": _checked(value),
+    }
+
+
+def _hangup(channel: str) -> Action:
+    return {"Action": "Hangup", "Channel": _checked(channel), "Cause": "16"}
+
+
+def _redirect(one: tuple[str, str, str], other: tuple[str, str, str] | None = None) -> Action:
+    action = {
+        "Action": "Redirect",
+        "Channel": _checked(one[0]),
+        "Context": one[1],
+        "Exten": _checked(one[2]),
+        "Priority": "1",
+    }
+    if other is not None:
+        action |= {
+            "ExtraChannel": _checked(other[0]),
+            "ExtraContext": other[1],
+            "ExtraExten": _checked(other[2]),
+            "ExtraPriority": "1",
+        }
+    return action
+
+
+def _checked(text: str) -> str:
+    """Only what the PBX, or our settings, made: a name of a channel, an extension."""
+    if not _NAME(text):
+        raise UsageError("not a channel or an extension")
+    return text

@@ -1,0 +1,143 @@
+"""Call control by HTTP on a real Asterisk with SIPp phones."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from asterisk_conf.instance import Instance
+from asterisk_conf.softphones import Phones
+from tests.plugins.screenpop import WANG, Page, PopLine
+from tests.screenpop.test_pop_asterisk import pbx_sections
+
+pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("asterisk")]
+
+
+class Desk:
+    """An agent's page and what is ordered from it."""
+
+    def __init__(self, popline: PopLine, page: Page, user: str) -> None:
+        self.popline, self.page, self.user = popline, page, user
+        self.pop: dict[str, Any] = {}
+
+    async def ring(self) -> dict[str, Any]:
+        """The next pop."""
+        self.pop = await self.page.next("pop")
+        return self.pop
+
+    async def situation(self, *wanted: str) -> dict[str, Any]:
+        """Wait until the page is told one of these."""
+        control = self.pop.get("control") or {}
+        while control.get("situation") not in wanted:
+            update = await self.page.next("pop_update")
+            if update["id"] == self.pop["id"]:
+                self.pop.update(update["changes"])
+                control = self.pop.get("control") or {}
+        return dict(control)
+
+    async def order(self, command: str, kind: str = "", to: str = "", id: str = "") -> tuple[int, Any]:
+        """Press a button."""
+        body: dict[str, Any] = {"id": id or str(uuid.uuid4()), "command": command}
+        if kind:
+            body["target"] = {"kind": kind, "to": to}
+        return await self.popline.api("POST", f"/calls/{self.pop['id']}/commands", user=self.user, body=body)
+
+    async def done(self, command: str, kind: str = "", to: str = "") -> None:
+        """Press a button; it must have worked."""
+        status, answer = await self.order(command, kind, to)
+        assert (status, answer.get("state")) == (200, "done"), answer
+
+
+@pytest.fixture
+def pbx(start_asterisk: Callable[..., Instance]) -> Instance:
+    """An Asterisk that records."""
+    return start_asterisk(recording={"enabled": True})
+
+
+@pytest.fixture
+async def handsets(pbx: Instance) -> AsyncIterator[Phones]:
+    async with Phones(pbx.settings) as phones:
+        yield phones
+
+
+@asynccontextmanager
+async def desks(
+    start_popline: Callable[..., Any], url: str, asterisk: Instance, *users: str
+) -> AsyncIterator[tuple[Desk, ...]]:
+    """A service on this Asterisk and a page for each user."""
+    popline: PopLine = await start_popline(url, **pbx_sections(asterisk, 2))
+    fleet = popline.parts.fleet
+    assert fleet is not None
+    await fleet.client("pbx1").wait_ready()
+    async with AsyncExitStack() as stack:
+        pages = [await stack.enter_async_context(popline.page(user)) for user in users]
+        yield tuple(Desk(popline, page, user) for page, user in zip(pages, users, strict=True))
+
+
+async def empty(asterisk: Instance) -> None:
+    """Nothing is left in Asterisk: no channel, no bridge."""
+    async with asyncio.timeout(10):
+        while (await asyncio.to_thread(asterisk.status)).channels:
+            await asyncio.sleep(0.05)
+
+
+async def test_hold_resume_and_hang_up_each_once(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """A queue call is held, taken back and hung up by command; a repeated id does nothing again."""
+    await handsets.agent("1001", answer_after=0.2)
+    async with desks(start_popline, seeded_url, pbx, "a1001") as (desk,):
+        call = await handsets.call("95001", number=WANG, hold=None)
+        await desk.ring()
+        control = await desk.situation("talking")
+        assert control["commands"] == ["hold", "blind", "consult", "ivr", "hangup"]
+        id = str(uuid.uuid4())
+        assert [(await desk.order("hold", id=id))[1]["state"] for _ in range(2)] == ["done", "done"]
+        await desk.situation("held")
+        assert (await desk.order("resume", id=id))[1]["error"]["code"] == "id_reused"
+        status, answer = await desk.order("cancel")
+        assert (status, answer["error"]["message"]) == (409, "客户在保持中，不能取消咨询。")
+        await desk.done("resume")
+        await desk.situation("talking")
+        await desk.done("hangup")
+        assert "bye" in (await call.result()).events
+        await empty(pbx)
+        await desk.popline.parts.ctx.ledger.settled(10)
+        _, pressed = await desk.popline.api("GET", f"/calls/{desk.pop['id']}/commands", user="a1001")
+    assert [(x["command"], x["state"]) for x in pressed["items"]] == [
+        ("hold", "done"),
+        ("cancel", "failed"),
+        ("resume", "done"),
+        ("hangup", "done"),
+    ]
+
+
+async def test_blind_transfer_to_agent_shows_the_caller(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """The receiver's pop has the original caller and the giver in its chain (pains 5)."""
+    await handsets.agent("1001", answer_after=0.2)
+    await handsets.agent("1006", answer_after=0.2)
+    await handsets.agent("1002", answer_after=0.2)
+    async with desks(start_popline, seeded_url, pbx, "a1001", "a1002") as (one, two):
+        call = await handsets.call("1001", number=WANG, hold=None)
+        await one.ring()
+        await one.situation("talking")
+        await one.done("blind", "agent", "1002")
+        pop = await two.ring()
+        assert (pop["customer"]["name"], pop["call"]["peer"]) == ("王小明", "1001")
+        await two.situation("talking")
+        assert [(c["kind"], c["agent"]) for c in two.pop["call"]["chain"]][:2] == [
+            ("answered", "1001"),
+            ("blind", "1001"),
+        ]
+        await two.done("hold")
+        await two.done("resume")
+        await two.done("hangup")
+        await call.result()
+        await empty(pbx)
