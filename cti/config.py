@@ -429,6 +429,33 @@ class RecordingSettings(Section):
     keep_days: int = Field(180, ge=1, le=3650, description="保存天数: older sound is deleted, scores stay")
 
 
+class FloorSettings(Section):
+    """班长: wall board, listening, figures by day."""
+
+    wall_every_s: Seconds = Field(1.0, description="the wall board is told of changes at most so often")
+    short_abandon_s: float = Field(
+        5.0, ge=0, le=60, description="短放弃: who gave up within this is shown apart, seconds"
+    )
+    callback_late_s: int = Field(
+        1800, ge=60, le=86_400, description="an open callback is late after this, seconds"
+    )
+    hold_alarm_s: int = Field(120, ge=1, le=7200, description="a hold is red after this, seconds")
+    wrapup_alarm_s: int = Field(120, ge=1, le=7200, description="话后处理 is red after this, seconds")
+    break_alarm_s: int = Field(1800, ge=1, le=86_400, description="小休 is red after this, seconds")
+    listen: bool = Field(True, description="班长 may listen, whisper and barge")
+    listen_shown: bool = Field(True, description="the agent's page shows 班长在听")
+    listen_follow: bool = Field(
+        False, description="listening goes on with the agent's next call; false: ends with the call"
+    )
+    listen_ring_s: int = Field(
+        20, ge=3, le=120, description="how long the supervisor's device rings, seconds"
+    )
+    supervisor_devices: dict[str, Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]] = Field(
+        default_factory=dict,
+        description="user name → PJSIP endpoint of a supervisor who is no agent",
+    )
+
+
 class SpeechSettings(Section):
     """语音识别 of recorded calls."""
 
@@ -500,6 +527,7 @@ class Settings(BaseSettings):
     recording: RecordingSettings = RecordingSettings()
     speech: SpeechSettings = SpeechSettings()
     quality: QualitySettings = QualitySettings()
+    floor: FloorSettings = FloorSettings()
 
     @property
     def recordings(self) -> Path:

@@ -185,6 +185,18 @@ class Gate:
         await self._db.write(lambda c: people.end_session(c, hashed))
         self._known.pop(hashed, None)
 
+    async def sign_out_agent(self, agent: str) -> int:
+        """End every session of the people who have this agent number; how many there were."""
+
+        def end(conn: Connection) -> tuple[int, set[int]]:
+            ids = {u.id for u in people.list_users(conn) if u.agent == agent}
+            return sum(people.end_sessions_of(conn, i) for i in ids), ids
+
+        count, ids = await self._db.write(end)
+        for hashed in [h for h, (_, who) in self._known.items() if who.user_id in ids]:
+            del self._known[hashed]
+        return count
+
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 

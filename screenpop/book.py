@@ -77,6 +77,10 @@ class PopBook:
         shown = sorted((p for p in mine if p.pushed), key=lambda p: p.offered_at)
         return [(p, self._calls[p.key]) for p in shown]
 
+    def pops_of_agent(self, agent: str) -> list[Pop]:
+        """Every live pop of an agent, also those that nobody sees yet."""
+        return [self._ids[i] for i in self._mine.get(agent, ())]
+
     def everything(self) -> list[Pop]:
         """Every live pop."""
         return list(self._ids.values())
@@ -277,6 +281,11 @@ class PopBook:
         new = replace(pop, state=state)
         if state is PopState.TALKING and new.answered_at is None:
             new = replace(new, answered_at=at)
+        if state is PopState.HELD:
+            new = replace(new, held_at=at)
+        elif pop.held_at is not None:
+            held = max(0.0, (at - pop.held_at).total_seconds())
+            new = replace(new, held_at=None, hold_s=pop.hold_s + held)
         if state is PopState.WRAPUP:
             # who was only asked for advice, or called by a colleague, has nothing to write up
             brief = pop.consult or call.direction is Direction.INTERNAL

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 
-from cti.store.repos import ledger, recordings
+from cti.store.repos import ledger, recordings, visits
 from cti.store.repos.commands import apply_command
 from cti.store.repos.common import insert_or_skip, upsert
 from cti.store.tables import contacts, customers, pops
@@ -31,19 +31,23 @@ def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
     """Write records to the store, in order; doing it twice changes nothing."""
     steps: dict[str, dict[str, Any]] = {}
     told: dict[str, dict[str, Any]] = {}
+    visited: list[dict[str, Any]] = []
     for record in batch:
         match record["op"]:
             case "pop":
                 steps.setdefault(record["id"], {}).update(record["set"])
             case "contact":
                 told[record["set"]["pop_id"]] = record["set"]  # one contact a pop, however often it is told
+            case "visit":
+                visited.append(record["set"])
     if steps:
         _pops(conn, steps)
     if told:
         _contacts(conn, list(told.values()))
+    visits.save_visits(conn, visited)
     for record in batch:
         match record["op"]:
-            case "pop" | "contact":
+            case "pop" | "contact" | "visit":
                 pass
             case "gap":
                 since = datetime.fromisoformat(record["since"])

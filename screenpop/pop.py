@@ -158,6 +158,8 @@ class Pop:
     recovered: bool = False
     confirmed: bool = True  # false: read back from the ledger, not yet heard of from the PBX again
     answered_at: datetime | None = None
+    held_at: datetime | None = None  # on hold since
+    hold_s: float = 0.0  # on hold before that
     wrapup_at: datetime | None = None
     wrapup_until: datetime | None = None
     consult: bool = False  # a colleague asks for advice, the caller is on hold with him

@@ -99,9 +99,7 @@ class Recorder:
         """联系历史: one answered call of one agent."""
         lookup = call.lookup
         found = lookup.customer.id if lookup is not None and lookup.customer is not None else None
-        talk = (
-            (pop.wrapup_at - pop.answered_at).total_seconds() if pop.wrapup_at and pop.answered_at else None
-        )
+        talk = _between(pop.answered_at, pop.wrapup_at)
         self._contact(
             call,
             {
@@ -115,6 +113,8 @@ class Recorder:
                 "disposition": draft.disposition,
                 "note": draft.note,
                 "talk_s": talk,
+                "hold_s": pop.hold_s,
+                "wrapup_s": _between(pop.wrapup_at, pop.closed_at),
                 "wait_s": (pop.answered_at - call.arrived_at).total_seconds() if pop.answered_at else None,
             },
         )
@@ -139,6 +139,10 @@ class Recorder:
                 "wait_s": (event.at - call.arrived_at).total_seconds(),
             },
         )
+
+    def visit(self, row: Mapping[str, Any]) -> None:
+        """A visit to a queue began or ended: the whole row."""
+        self._add({"op": "visit", "set": dict(row)})
 
     def gap(self, event: GapEvent) -> None:
         """The PBX connection was away."""
@@ -180,6 +184,10 @@ class Recorder:
             self._ledger.add(record)
         except Unavailable as e:
             _log.error("not recorded", op=str(record["op"]), why=str(e), lost=self.lost)
+
+
+def _between(start: datetime | None, end: datetime | None) -> float | None:
+    return max(0.0, (end - start).total_seconds()) if start and end else None
 
 
 def _duration(seconds: float | None) -> str:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
+from sqlalchemy.engine import Connection
 
 from cti.ami.client import AmiClient
 from cti.ami.fleet import Fleet
@@ -32,6 +33,7 @@ from cti.store.db import Database
 from cti.store.outreach_rules import outreach_rules
 from cti.store.repos.commands import recent_commands
 from cti.store.repos.recordings import open_recordings
+from cti.store.repos.visits import open_visits
 from cti.store.tier_plan import tier_plan, zone_of
 from screenpop import rows, wire
 from screenpop.api.app import DIST, make_app
@@ -44,6 +46,7 @@ from screenpop.dial import Dialer
 from screenpop.escalation import Escalation
 from screenpop.finder import StoreFinder
 from screenpop.httplog import QuietLog
+from screenpop.hub import Hub
 from screenpop.integrations import Integrations
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
@@ -55,6 +58,7 @@ from screenpop.refresh import Refresh
 from screenpop.rounds import Rounds
 from screenpop.router import Router, priorities_of
 from screenpop.service import Event, Service, utc_now
+from screenpop.wall_room import WallRoom
 
 _log = get_logger("root")
 RESTORE_S = 10.0
@@ -123,10 +127,16 @@ async def running(
         if not await ledger.settled(RESTORE_S):
             _log.warning("the store has not taken the journal yet", pending_bytes=ledger.pending)
         service.restore(await _open_pops(db))
+        service.visits.restore(await _open_rows(db, open_visits))
+        wall = WallRoom(settings, service, db, ledger)
+        stack.push_async_callback(wall.stop)
+        with contextlib.suppress(Unavailable, DeadlineExceeded):  # it tries again by itself
+            await wall.seed()
+        wall.start()
         await _warm(finder, settings.store.threads)
         service.start()
         recordings = Recordings(settings, ledger, plan, nodes.mute)
-        recordings.restore(await _open_recordings(db))
+        recordings.restore(await _open_rows(db, open_recordings))
         refresh = Refresh(db, tiers, zone_of(settings), utc_now)
         stack.push_async_callback(refresh.stop)
         refresh.start()
@@ -160,6 +170,7 @@ async def running(
             refresh=refresh,
             dialer=dialer,
             outreach=outreach,
+            wall=wall,
         )
         _gauges(ctx)
         escalation = Escalation(db, deadlines, utc_now)
@@ -201,6 +212,9 @@ async def running(
                 on_moved=control.moved,
             )
             nodes.fleet = control.fleet = fleet
+            service.visits.is_callback = lambda key: (
+                fleet.tracker(key.node).caller_channel(key).startswith("Local/")
+            )
             stack.push_async_callback(fleet.stop)
             fleet.start()
             if router is not None:
@@ -217,7 +231,7 @@ async def running(
                 shutdown_timeout=DRAIN_S,
             )
             await runner.setup()
-            stack.push_async_callback(_close_door, service, runner)
+            stack.push_async_callback(_close_door, (service.hub, wall.hub), runner)
             site = web.TCPSite(runner, host, port, backlog=1024, reuse_address=True)
             try:
                 await site.start()
@@ -289,12 +303,13 @@ class _Nodes:
         await client.send({**action, "State": "1" if paused else "0"})
 
 
-async def _close_door(service: Service, runner: web.AppRunner) -> None:
+async def _close_door(hubs: Sequence[Hub], runner: web.AppRunner) -> None:
     """Pages first, so that they hear why; then the server."""
-    service.hub.dismiss_all(wire.GOING_AWAY)
+    for hub in hubs:
+        hub.dismiss_all(wire.GOING_AWAY)
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(DRAIN_S):
-            while len(service.hub):  # noqa: ASYNC110 - sessions leave one by one
+            while any(map(len, hubs)):  # noqa: ASYNC110 - sessions leave one by one
                 await asyncio.sleep(0.02)
     await runner.cleanup()
 
@@ -317,12 +332,14 @@ async def _open_pops(db: Database) -> list[tuple[Pop, Call, wire.Draft]]:
     return pops
 
 
-async def _open_recordings(db: Database) -> Sequence[Mapping[Any, Any]]:
-    """Recordings that went on when the service ended."""
+async def _open_rows(
+    db: Database, read: Callable[[Connection], Sequence[Mapping[Any, Any]]]
+) -> Sequence[Mapping[Any, Any]]:
+    """What went on when the service ended: recordings, callers who waited."""
     try:
-        return await db.run(open_recordings, deadline=RESTORE_S)
+        return await db.run(read, deadline=RESTORE_S)
     except (Unavailable, DeadlineExceeded) as e:
-        _log.error("open recordings cannot be read", why=str(e))
+        _log.error("what was open cannot be read", what=read.__name__, why=str(e))
         return []
 
 
@@ -369,6 +386,10 @@ def _gauges(ctx: Context) -> None:
     gauge = ctx.service.metrics.gauge
     gauge("pages", "Connected pages", lambda: len(ctx.service.hub))
     gauge("agents_with_page", "Agents with a page open", ctx.service.hub.agents)
+    if ctx.wall is not None:
+        boards = ctx.wall
+        gauge("wall_boards", "Connected wall boards", lambda: len(boards.hub))
+        gauge("wall_bytes", "Bytes sent to wall boards", lambda: boards.bytes_sent)
     gauge("pages_too_slow", "Pages closed because they did not read", lambda: ctx.service.hub.slow)
     gauge("pops", "Live pops", lambda: len(ctx.service.book))
     gauge("pbx_up", "Whether any Asterisk node is heard", lambda: float(ctx.service.floor.pbx))

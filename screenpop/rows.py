@@ -59,6 +59,8 @@ def snapshot(pop: Pop, call: Call) -> dict[str, Any]:
         "peer": pop.peer,
         "given_to": pop.given_to,
         "wrapup_until": stamp(pop.wrapup_until),
+        "held_at": stamp(pop.held_at),
+        "hold_s": pop.hold_s,
         "call": {
             "direction": call.direction.value,
             "arrived_at": stamp(call.arrived_at),
@@ -106,6 +108,8 @@ def pop_from(row: Mapping[str, Any]) -> tuple[Pop, Call]:
         pushed=True,
         recovered=bool(row["recovered"]),
         answered_at=row["answered_at"],
+        held_at=_moment(kept.get("held_at")),
+        hold_s=float(kept.get("hold_s", 0.0)),
         wrapup_at=row["ended_at"],
         wrapup_until=_moment(kept["wrapup_until"]),
         consult=bool(kept["consult"]),

@@ -30,6 +30,7 @@ from screenpop.metrics import Metrics
 from screenpop.pauses import PauseAgent, Pauses
 from screenpop.pop import Call, Effect, EffectKind, Pop, PopState
 from screenpop.recorder import Recorder
+from screenpop.visits import Visits
 
 _log = get_logger("service")
 FLOOR_EVERY_S = 2.0
@@ -55,7 +56,8 @@ class Controls(Protocol):
 class Service:
     """One hotline. `pause` tells the PBX; `now` is the present moment in UTC.
 
-    `on_found` hears what each look-up by number found, before the pops do.
+    `on_found` hears what each look-up by number found, before the pops do; `on_agent` hears that something
+    about an agent has changed.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class Service:
     ) -> None:
         self.settings = settings
         self.on_found = on_found
+        self.on_agent: Callable[[str], None] = lambda _: None
+        self.listened_to: Callable[[str], bool] = lambda _: False
         self.hub = Hub()
         self.metrics = Metrics()
         self.recorder = recorder
@@ -81,6 +85,7 @@ class Service:
         self.book = PopBook(lambda queue: wrapup.get(queue, float(settings.pop.wrapup_s)))
         self.desk = Desk([a.number for a in settings.agents], now())
         self.floor = Floor({q.name: q.label for q in settings.queues})
+        self.visits = Visits(self.book.call, recorder.visit)
         self.lookups = Lookups(finder, plan, settings.pop.lookup_deadline_s, self._answered)
         self.pauses = Pauses(self.desk, pause, self.metrics.pauses_failed.inc)
         self.control: Controls | None = None
@@ -135,6 +140,7 @@ class Service:
         elif isinstance(event, AgentEvent):
             if self.desk.heard(event):
                 self._tell_state(event.agent)
+                self.on_agent(event.agent)
             self.pauses.sync(event.agent)
         else:
             self.floor.gap(event)
@@ -148,10 +154,12 @@ class Service:
         """A node has told all it knows."""
         self.floor.up(node, True)
         self._floor_changed.set()
+        self.visits.resynced(node, at)
         self._carry_out(self.book.resynced(node, at), self.now())
 
     def _call(self, event: CallEvent, received: datetime) -> None:
         self.metrics.events.labels(event.kind.value).inc()
+        self.visits.hear(event)
         try:
             effects = self.book.apply(event)
         except StateError as e:
@@ -194,6 +202,7 @@ class Service:
             snapshot=tuple(self.pop_json(p, c, masked=member.masked) for p, c in mine),
             drafts={p.id: self.drafts[p.id] for p, _ in mine if p.id in self.drafts},
             commands=self.control.latest(p for p, _ in mine) if self.control is not None else (),
+            listening=self.listened_to(member.agent),
             server_time=at,
         )
         member.put(wire.encode(ready))
@@ -235,6 +244,13 @@ class Service:
         self.desk.want(agent, reason)
         self.pauses.sync(agent)
 
+    def end_wrapups(self, agent: str) -> int:
+        """End what the agent writes up; the notes are kept as typed. Returns how many there were."""
+        writing = [p for p in self.book.pops_of_agent(agent) if p.state is PopState.WRAPUP]
+        for pop in writing:
+            self._wrapup_over(pop.id)
+        return len(writing)
+
     def pop_json(self, pop: Pop, call: Call, *, masked: bool) -> wire.Pop:
         """The whole pop as somebody sees it."""
         made = card(pop, call, self.style, masked=masked)
@@ -271,6 +287,7 @@ class Service:
         elif effect.kind is EffectKind.LOOK_UP_WAYBILL:
             self.lookups.waybill(call.key, call.waybill_asked)
         elif pop is not None:
+            self.on_agent(pop.agent)
             if effect.kind is EffectKind.WAITING:
                 self.recorder.waiting(pop, received)
                 return

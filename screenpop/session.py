@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from aiohttp import WSMsgType, web
@@ -13,7 +14,7 @@ from cti.errors import DeadlineExceeded, ProtocolError, Unavailable
 from cti.obs import get_logger
 from screenpop import wire
 from screenpop.auth import Gate, Principal, token_hash
-from screenpop.hub import Member
+from screenpop.hub import Hub, Member
 from screenpop.service import Service
 
 _log = get_logger("session")
@@ -30,11 +31,27 @@ def origin_allowed(origin: str | None, host: str, allowed: tuple[str, ...]) -> b
     return bool(host) and urlsplit(origin).netloc.lower() == host.lower()
 
 
-class Sessions:
-    """The handler of ``/ws/agent``."""
+class Room(Protocol):
+    """Where those go who have signed in."""
 
-    def __init__(self, service: Service, gate: Gate) -> None:
+    hub: Hub
+
+    def join(self, member: Member) -> bool:
+        """Let a page in and tell it everything; False when this user has too many pages open."""
+
+    def acked(self, who: Principal, pop_id: str) -> None:
+        """A page has rendered a pop."""
+
+
+class Sessions:
+    """The handler of ``/ws/agent``, or of another room for those who have one of `roles`."""
+
+    def __init__(
+        self, service: Service, gate: Gate, *, room: Room | None = None, roles: tuple[str, ...] = ()
+    ) -> None:
         self._service = service
+        self._room: Room = room if room is not None else service
+        self._roles = roles
         self._gate = gate
         self._unauthenticated = 0
         self._web = service.settings.web
@@ -82,6 +99,8 @@ class Sessions:
                 who = await self._gate.who(message.token)
                 if who is None:
                     raise _Refused(wire.BAD_TOKEN)
+                if self._roles and not who.has(*self._roles):
+                    raise _Refused(wire.NOT_ALLOWED)
                 return who, message.token
         except TimeoutError:
             raise _Refused(wire.AUTH_LATE) from None
@@ -100,7 +119,7 @@ class Sessions:
         member = Member(
             who, masked=self.masked(who), limit=self._web.push_queue, token_hash=token_hash(token)
         )
-        if not self._service.join(member):
+        if not self._room.join(member):
             await self._close(ws, request, wire.TOO_MANY)
             return
         _log.info("page connected", user=who.username, agent=who.agent)
@@ -116,7 +135,7 @@ class Sessions:
             if member.close_code not in (None, wire.TOO_SLOW):
                 await asyncio.wait({sender}, timeout=1.0)  # what was queued before the farewell
         finally:
-            self._service.hub.leave(member)
+            self._room.hub.leave(member)
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks, timeout=CLOSE_S)
@@ -138,12 +157,12 @@ class Sessions:
                 member.dismiss(wire.BAD_MESSAGE)
                 return
             if isinstance(message, wire.Ack):
-                self._service.acked(member.who, message.id)
+                self._room.acked(member.who, message.id)
             elif isinstance(message, wire.Ping):
-                self._service.hub.put(member, wire.encode(wire.Pong(server_time=self._service.now())))
+                self._room.hub.put(member, wire.encode(wire.Pong(server_time=self._service.now())))
             else:
                 error = wire.Error(code="signed_in_already", message="已登录，无需再次登录")
-                self._service.hub.put(member, wire.encode(error))
+                self._room.hub.put(member, wire.encode(error))
 
     async def _watch(self, member: Member, token: str) -> None:
         """End with the token: expired, signed out elsewhere, password changed, person disabled."""

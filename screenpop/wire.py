@@ -23,6 +23,7 @@ TOO_BIG = 1009
 BAD_MESSAGE = 4000
 AUTH_LATE = 4001
 BAD_TOKEN = 4003
+NOT_ALLOWED = 4005
 TOO_SLOW = 4008
 TOO_MANY = 4009
 
@@ -32,6 +33,7 @@ CLOSE_CODES: dict[int, str] = {
     BAD_MESSAGE: "消息不是本协议的 JSON (not a message of this protocol)",
     AUTH_LATE: "10 秒内没有登录消息 (no auth message within 10 s)",
     BAD_TOKEN: "令牌无效、过期或已退出；请重新登录 (token wrong, expired or signed out)",
+    NOT_ALLOWED: "此帐号没有权限看这个 (this account may not see this)",
     TOO_SLOW: "浏览器停止读取，待发队列已满；重连后收到快照 (client too slow, queue full)",
     TOO_MANY: "同一用户打开的页面太多 (too many sockets of one user)",
 }
@@ -315,7 +317,23 @@ class Ready(Wire):
     snapshot: tuple[Pop, ...]
     drafts: dict[str, Draft]
     commands: tuple[CommandState, ...] = Field((), description="what is under way")
+    listening: bool = Field(False, description="班长在听, where the setting floor.listen_shown says so")
     server_time: Instant
+
+
+NoticeKind = Literal["available", "break", "end_wrapup", "sign_out", "listening"]
+
+
+class Notice(Wire):
+    """A supervisor did something that concerns this agent: `by` is the name, `why` the reason given."""
+
+    type: Literal["notice"] = "notice"
+    kind: NoticeKind
+    by: str
+    reason: str = Field("", description="the break reason")
+    why: str = ""
+    on: bool = Field(True, description="of `listening`: false when nobody listens any more")
+    at: Instant
 
 
 class Error(Wire):

@@ -336,6 +336,8 @@ contacts = Table(  # 联系历史, any channel
     _json("ivr"),  # path, waybill typed, …
     Column("wait_s", Float),
     Column("talk_s", Float),
+    Column("hold_s", Float),  # 保持, part of the talk
+    Column("wrapup_s", Float),  # 话后处理
     Column("satisfaction", Integer),
     _text("pop_id"),
     _text("source"),
@@ -343,6 +345,7 @@ contacts = Table(  # 联系历史, any channel
     Index(None, "number_key", "at"),
     Index(None, "node", "linkedid"),
     Index(None, "agent", "at"),
+    Index(None, "at"),
     Index(  # one contact a pop, however often it is told
         "uq_contacts_pop_id",
         "pop_id",
@@ -391,6 +394,7 @@ complaints = Table(
     _must_at("updated_at"),
     _count("version", 1),
     Index(None, "customer_id", "opened_at"),
+    Index(None, "opened_at"),
     Index(None, "number_key"),
     Index(None, "state", "due_at"),
     Index(None, "waybill"),

@@ -43,6 +43,7 @@ callbacks = Table(  # 排队回拨
         postgresql_where=text("ended_at IS NULL"),
     ),
     Index(None, "state", "requested_at"),
+    Index(None, "requested_at"),
 )
 
 ivr_requests = Table(  # 预约取件, 理赔, 建议: what was registered by key and voice
@@ -74,4 +75,5 @@ surveys = Table(  # 服务评价, 1–5
     _text("linkedid"),
     UniqueConstraint("node", "linkedid"),
     Index(None, "agent", "at"),
+    Index(None, "at"),
 )

@@ -15,6 +15,7 @@ from screenpop.api import (
     customers,
     desk,
     dial,
+    floor,
     hooks,
     ledger,
     pops,
@@ -81,6 +82,7 @@ ROUTES: tuple[Route, ...] = (
     *problems.ROUTES,
     *dial.ROUTES,
     *ledger.ROUTES,
+    *floor.ROUTES,
     *qa_recording.ROUTES,
     *qa_calls.ROUTES,
     *qa_steps.ROUTES,
@@ -98,6 +100,9 @@ def make_app(ctx: Context, dist: Path = DIST) -> web.Application:
     for route in ROUTES:
         app.router.add_route(route.method, f"/api/v1{route.path}", serve(ctx, route))
     app.router.add_get("/ws/agent", Sessions(ctx.service, ctx.gate).handle)
+    if ctx.wall is not None:
+        boards = Sessions(ctx.service, ctx.gate, room=ctx.wall, roles=("supervisor",))
+        app.router.add_get("/ws/wall", boards.handle)
     _health(app, ctx)
     _pages(app, dist)
     app.on_response_prepare.append(_headers)

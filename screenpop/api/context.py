@@ -21,6 +21,7 @@ from screenpop.ledger import LedgerWriter
 from screenpop.recordings import Recordings
 from screenpop.refresh import Refresh
 from screenpop.service import Service
+from screenpop.wall_room import WallRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Context:
     refresh: Refresh | None = None
     dialer: Dialer | None = None
     outreach: Rules | None = None
+    wall: WallRoom | None = None
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""

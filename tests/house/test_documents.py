@@ -13,7 +13,7 @@ from cti import __version__
 from cti.__main__ import parser
 from cti.commands.settings import keys, markdown
 from cti.config import Settings
-from screenpop import wire
+from screenpop import wall_wire, wire
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACKED_TEXT = (".py", ".md", ".yaml", ".yml", ".toml", ".ts", ".vue", ".j2", ".txt", ".json", ".mjs", ".sh")
@@ -40,7 +40,8 @@ def test_close_codes_are_documented(code: int) -> None:
 
 
 def _message_types() -> list[str]:
-    models = [m for m in vars(wire).values() if isinstance(m, type) and issubclass(m, wire.BaseModel)]
+    named = [*vars(wire).values(), *vars(wall_wire).values()]
+    models = [m for m in named if isinstance(m, type) and issubclass(m, wire.BaseModel)]
     return sorted(
         {get_args(m.model_fields["type"].annotation)[0] for m in models if "type" in m.model_fields}
     )

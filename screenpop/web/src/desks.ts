@@ -44,6 +44,13 @@ export const DESKS: readonly Desk[] = [
     view: () => import('@/views/SupervisorView.vue'),
   },
   {
+    name: 'wall',
+    path: '/wall',
+    title: 'floor.wall.nav',
+    roles: ['supervisor', 'admin'],
+    view: () => import('@/views/WallView.vue'),
+  },
+  {
     name: 'value',
     path: '/value',
     title: 'value.nav',

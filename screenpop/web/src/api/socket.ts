@@ -13,6 +13,7 @@ const READY_WITHIN_MS = 10_000
 export const CLOSE = {
   unauthenticated: 4001,
   badToken: 4003,
+  notAllowed: 4005,
   tooSlow: 4008,
   tooMany: 4009,
   badMessage: 4000,
@@ -42,6 +43,8 @@ export class AgentSocket {
     private readonly token: () => string,
     private readonly tab: string,
     private readonly hooks: SocketHooks,
+    /** Another room of the service, and the message that says one is in. */
+    private readonly room: { path: string; ready: string } = { path: '/ws/agent', ready: 'ready' },
   ) {}
 
   start(): void {
@@ -82,7 +85,7 @@ export class AgentSocket {
   private connect(): void {
     this.hooks.link('connecting', 0)
     const scheme = window.location.protocol === 'https:' ? 'wss:' : 'ws:'
-    const ws = new WebSocket(`${scheme}//${window.location.host}/ws/agent`)
+    const ws = new WebSocket(`${scheme}//${window.location.host}${this.room.path}`)
     this.ws = ws
     this.expectWithin(READY_WITHIN_MS)
     ws.onopen = () => this.send({ type: 'auth', token: this.token(), tab: this.tab })
@@ -102,7 +105,7 @@ export class AgentSocket {
       return // not ours; the next ping decides whether the connection is worth keeping
     }
     window.clearTimeout(this.deadlineTimer)
-    if (message.type === 'ready') {
+    if ((message.type as string) === this.room.ready) {
       this.attempt = 0
       window.clearInterval(this.pingTimer)
       this.pingTimer = window.setInterval(() => this.ping(), PING_EVERY_MS)
@@ -138,7 +141,7 @@ export class AgentSocket {
     this.ws = null
     this.dropTimers()
     if (!this.wanted) return
-    if (code === CLOSE.badToken || code === CLOSE.tooMany) {
+    if (code === CLOSE.badToken || code === CLOSE.tooMany || code === CLOSE.notAllowed) {
       this.wanted = false
       this.hooks.link('stopped', 0)
       this.hooks.refused(code)

@@ -210,6 +210,17 @@ export interface AgentStatus {
   gaps: Gap[]
 }
 
+/** A supervisor did something that concerns this agent. */
+export interface ServiceNotice {
+  type: 'notice'
+  kind: 'available' | 'break' | 'end_wrapup' | 'sign_out' | 'listening'
+  by: string
+  reason: string
+  why: string
+  on: boolean
+  at: string
+}
+
 export type ServerMessage =
   | {
       type: 'ready'
@@ -219,8 +230,10 @@ export type ServerMessage =
       state: AgentStatus
       snapshot: Pop[]
       drafts: Record<string, Draft>
+      listening?: boolean
       server_time: string
     }
+  | ServiceNotice
   | Pop
   | { type: 'pop_update'; id: string; seq: number; changes: PopChanges }
   | { type: 'pop_close'; id: string; seq: number; reason: CloseReason; by?: string; at?: string }

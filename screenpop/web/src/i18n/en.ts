@@ -1,4 +1,5 @@
 import care from './care.en'
+import floor from './floor.en'
 import qa from './qa.en'
 import type { Messages } from './shape'
 import value from './value.en'
@@ -460,6 +461,7 @@ const en: Messages = {
     cause: { import: 'import', nightly: 'nightly', by_hand: 'by hand', synthetic: 'synthetic' },
   },
   care,
+  floor,
   qa,
   value,
   common: { close: 'Close', yes: 'Yes', loading: 'Loading…' },

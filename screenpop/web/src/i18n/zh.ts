@@ -1,4 +1,5 @@
 import care from './care.zh'
+import floor from './floor.zh'
 import qa from './qa.zh'
 import value from './value.zh'
 
@@ -461,6 +462,7 @@ export default {
     cause: { import: '导入', nightly: '夜间重算', by_hand: '人工重算', synthetic: '合成' },
   },
   care,
+  floor,
   qa,
   value,
   common: { close: '关闭', yes: '是', loading: '加载中…' },

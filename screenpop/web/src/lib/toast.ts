@@ -14,6 +14,11 @@ export function toastText(text: string): void {
   ElMessage({ message: text, type: 'error', duration: 6_000, showClose: true, ...place() })
 }
 
+/** Somebody else did something to this person's desk: it stays until it is closed. */
+export function toastNotice(text: string): void {
+  ElMessage({ message: text, type: 'warning', duration: 0, showClose: true, customClass: 'notice-of-supervisor', ...place() })
+}
+
 export function toastError(error: unknown): void {
   toastText(errorText(error))
 }

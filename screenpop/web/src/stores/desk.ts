@@ -6,7 +6,7 @@ import { defineStore } from 'pinia'
 import { computed, nextTick, ref, watch } from 'vue'
 import { api } from '@/api/client'
 import { AgentSocket, CLOSE, type LinkState } from '@/api/socket'
-import type { AgentStateName, AgentStatus, Gap, Pop, ServerMessage } from '@/api/types'
+import type { AgentStateName, AgentStatus, Gap, Pop, ServerMessage, ServiceNotice } from '@/api/types'
 import { standForLeader } from '@/lib/leader'
 import { dropNotification, notify } from '@/lib/notify'
 import { knock, startRing, stopRing } from '@/lib/ring'
@@ -37,6 +37,9 @@ export const useDesk = defineStore('desk', () => {
   const latency = ref<number | null>(null)
   const leader = ref(false)
   const serviceError = ref('')
+  /** What a supervisor has just done; the shell says it in words. */
+  const notice = ref<ServiceNotice | null>(null)
+  const listenedTo = ref(false)
   const status = ref<AgentStatus>({
     state: 'offline',
     reason: '',
@@ -119,6 +122,7 @@ export const useDesk = defineStore('desk', () => {
       case 'ready':
         setClock(message.server_time)
         status.value = message.state
+        listenedTo.value = message.listening ?? false
         countedAt.value = clock.now
         ready.value = true
         acked.clear()
@@ -148,6 +152,10 @@ export const useDesk = defineStore('desk', () => {
         pending.value = null
         return
       }
+      case 'notice':
+        if (message.kind === 'listening') listenedTo.value = message.on
+        else notice.value = message
+        return
       case 'error':
         serviceError.value = message.message
         return
@@ -236,6 +244,8 @@ export const useDesk = defineStore('desk', () => {
     latency,
     leader,
     serviceError,
+    notice,
+    listenedTo,
     status,
     countedAt,
     pending,
