@@ -95,7 +95,7 @@ customers = Table(
     _id(),
     _must_key("code", unique=True),  # 编号
     _must_text("kind"),  # company | person (XJ §3)
-    _must_text("name"),  # 客户名称
+    _must_key("name"),  # 客户名称; by bytes, so that a beginning is a range
     _text("title"),  # 先生, 女士
     _text("company"),  # a person's firm
     _text("address"),
@@ -139,9 +139,12 @@ customers = Table(
     _must_at("updated_at"),
     _count("version", 1),
     CheckConstraint("kind IN ('company', 'person')", name="kind"),
-    Index(None, "name"),
-    # on SQLite the FTS5 table customers_fts of the first migration does this work
-    Index("ix_customers_grams", "grams", postgresql_using="gin").ddl_if(dialect="postgresql"),
+    Index(None, "name", "id"),
+    # on SQLite the FTS5 table customers_fts of the first migration does this work; without a list of pending
+    # entries, which every search would have to read after an import
+    Index(
+        "ix_customers_grams", "grams", postgresql_using="gin", postgresql_with={"fastupdate": "off"}
+    ).ddl_if(dialect="postgresql"),
     Index(None, "tier_scheme", "tier_id"),
     Index(None, "representative"),
     Index(
@@ -149,6 +152,13 @@ customers = Table(
         "county",
         sqlite_where=text("county <> ''"),
         postgresql_where=text("county <> ''"),
+    ),
+    Index(
+        "ix_customers_industry",
+        "industry",
+        "id",
+        sqlite_where=text("industry <> ''"),
+        postgresql_where=text("industry <> ''"),
     ),
 )
 
@@ -214,6 +224,7 @@ tier_history = Table(
     _count("step"),  # 1: up, -1: down, 0: first, or an unknown tier before
     Index(None, "customer_id", "at"),
     Index("ix_tier_history_up", "at", sqlite_where=text("step = 1"), postgresql_where=text("step = 1")),
+    Index("ix_tier_history_moved", "at", sqlite_where=text("step <> 0"), postgresql_where=text("step <> 0")),
 )
 
 # --- what they sent ----------------------------------------------------------------------------------
@@ -341,6 +352,7 @@ contacts = Table(  # 联系历史, any channel
     Column("satisfaction", Integer),
     _text("pop_id"),
     _text("source"),
+    Index(None, "at"),
     Index(None, "customer_id", "at"),
     Index(None, "number_key", "at"),
     Index(None, "node", "linkedid"),

@@ -44,6 +44,7 @@ callbacks = Table(  # 排队回拨
     ),
     Index(None, "state", "requested_at"),
     Index(None, "requested_at"),
+    Index(None, "number_key", "requested_at"),
 )
 
 ivr_requests = Table(  # 预约取件, 理赔, 建议: what was registered by key and voice
@@ -76,4 +77,5 @@ surveys = Table(  # 服务评价, 1–5
     UniqueConstraint("node", "linkedid"),
     Index(None, "agent", "at"),
     Index(None, "at"),
+    Index(None, "number_key", "at"),
 )

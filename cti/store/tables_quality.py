@@ -76,6 +76,7 @@ recordings = Table(
     Index(None, "node", "linkedid"),
     Index(None, "started_at"),
     Index(None, "agent", "started_at"),
+    Index(None, "number_key", "started_at"),
     Index(None, "state", "ended_at"),
 )
 

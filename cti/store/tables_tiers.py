@@ -71,6 +71,7 @@ customer_metrics = Table(  # one row a customer, from orders and payments or els
     _text("reach_tier"),
     _text("reach_label"),
     Column("computed_at", UtcDateTime, nullable=False),
+    Index(None, "annual_revenue", "customer_id"),
     Index(
         "ix_customer_metrics_churn",
         "churn",

@@ -10,8 +10,11 @@ from aiohttp.typedefs import Handler, Middleware
 from cti.errors import DeadlineExceeded, Unavailable
 from cti.obs import get_logger
 from screenpop.api import (
+    complaint_voice,
     complaints,
     control,
+    customer_list,
+    customer_record,
     customers,
     desk,
     dial,
@@ -25,6 +28,7 @@ from screenpop.api import (
     qa_recording,
     qa_rules,
     qa_steps,
+    statistics,
 )
 from screenpop.api import models as m
 from screenpop.api import (
@@ -77,8 +81,11 @@ ROUTES: tuple[Route, ...] = (
     *desk.ROUTES,
     *pops.ROUTES,
     *control.ROUTES,
+    *customer_list.ROUTES,
+    *customer_record.ROUTES,
     *customers.ROUTES,
     *complaints.ROUTES,
+    *complaint_voice.ROUTES,
     *problems.ROUTES,
     *dial.ROUTES,
     *ledger.ROUTES,
@@ -90,6 +97,7 @@ ROUTES: tuple[Route, ...] = (
     *qa_rules.ROUTES,
     *customer_value.ROUTES,
     *hooks.ROUTES,
+    *statistics.ROUTES,
     Route("GET", "/openapi.json", get_openapi, m.OpenApiOut, "本接口的 OpenAPI 文档", "service", public=True),
 )
 

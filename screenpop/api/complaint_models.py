@@ -120,6 +120,7 @@ class ComplaintOut(BoardItem):
     closed_at: wire.Instant | None
     level_label: str
     voice_message: bool = Field(description="the caller left a message in the menu")
+    voice_open: bool = Field(description="this person may hear it")
     node: str
     linkedid: str
     recordings: tuple[CallRecording, ...]

@@ -68,6 +68,11 @@ def editable(row: Row, who: Principal) -> bool:
     return who.has("agent") and row["owner"] in ("", who.username)
 
 
+def may_hear(row: Row, who: Principal) -> bool:
+    """What the caller said to the menu: supervisors, the QA desk, agents what is theirs or nobody's yet."""
+    return who.has("supervisor", "qa", "qa_lead") or (who.has("agent") and row["owner"] in ("", who.username))
+
+
 class View:
     """What one request shows."""
 
@@ -95,6 +100,7 @@ class View:
             closed_at=row["closed_at"],
             level_label=LEVELS[known["level"]],
             voice_message=bool(row["recording_id"]),
+            voice_open=bool(row["recording_id"]) and may_hear(row, who),
             node=row["node"],
             linkedid=row["linkedid"],
             recordings=tuple(self._recording(r) for r in found.recordings),

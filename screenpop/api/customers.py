@@ -9,17 +9,18 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from cti.domain.customer import Outcome
 from cti.domain.phone import parse
+from cti.domain.review import SEEN_BY_AGENT, ReviewState
 from cti.domain.waybill import clean_number
 from cti.store import repos
 from cti.store.repos.build import waybill_from
+from cti.store.repos.customer_edit import record
 from cti.store.tables import numbers, waybill_events, waybills
-from screenpop import card
+from screenpop import card, wire
 from screenpop.api import models as m
+from screenpop.api.customer_models import RecordPart
+from screenpop.api.customer_record import record_part
 from screenpop.api.pops import own_pop
 from screenpop.api.route import ApiCall, ApiError, Route
-
-_KINDS: dict[str, Any] = {"complaint": "complaint", "waybill": "waybill"}
-_CHANNELS: dict[str, Any] = {"ivr": "ivr", "visit": "visit", "survey": "visit"}
 
 
 async def search(call: ApiCall) -> m.SearchOut:
@@ -38,44 +39,58 @@ async def search(call: ApiCall) -> m.SearchOut:
     return m.SearchOut(items=tuple(items))
 
 
-async def get_customer(call: ApiCall) -> m.CustomerOut:
+class CustomerOut(m.Out):
+    customer: wire.CustomerPart
+    numbers: tuple[m.NumberOut, ...]
+    history: wire.HistoryPart
+    record: RecordPart
+
+
+async def get_customer(call: ApiCall) -> CustomerOut:
     customer_id = call.path["customer_id"]
     now, masked, hide = call.ctx.now(), call.masked, _hide(call)
-
-    def read(conn: Connection) -> tuple[Any, list[RowMapping]]:
-        mine = (
-            sa.select(numbers).where(numbers.c.customer_id == customer_id).order_by(numbers.c.id).limit(100)
-        )
-        return repos.find_by_id(conn, customer_id, now=now), list(conn.execute(mine).mappings())
-
-    found, rows = await call.ctx.db.run(read)
-    if found.outcome is not Outcome.ONE or found.customer is None:
+    found, kept = await call.ctx.db.run(
+        lambda c: (repos.find_by_id(c, customer_id, now=now), record(c, customer_id))
+    )
+    if found.outcome is not Outcome.ONE or found.customer is None or kept is None:
         raise ApiError(404, "no_such_customer", "没有找到这位客户，可能已被删除。")
     shown = []
-    for row in rows:
+    for row in kept.numbers:
         number = parse(row["display"], call.ctx.plan)
+        told = {"label": row["label"], "person": hide(row["contact_name"] or "")}
         text = number.masked if masked else number.display
-        shown.append(m.NumberOut(number_id=row["id"], display=text, label=row["label"], key_masked=masked))
-    return m.CustomerOut(
+        shown.append(m.NumberOut(number_id=row["id"], display=text, key_masked=masked, **told))
+    return CustomerOut(
         customer=card.customer_part(found.customer, hide),
         numbers=tuple(shown),
         history=card.history_part(found, hide),
+        record=record_part(kept, hide),
     )
 
 
 async def timeline(call: ApiCall) -> m.TimelineOut:
-    query, hide, customer_id = call.query(m.PageQuery), _hide(call), call.path["customer_id"]
+    query, hide, customer_id = call.query(m.TimelineQuery), _hide(call), call.path["customer_id"]
+    kinds = (query.kind,) if query.kind else ()
     items = await call.ctx.db.run(
-        lambda c: repos.timeline(c, customer_id, limit=query.limit, before=query.before)
+        lambda c: repos.timeline(c, customer_id, limit=query.limit, before=query.before, kinds=kinds)
     )
     return m.TimelineOut(
         items=tuple(
             m.TimelineEntry(
-                at=i.at, kind=_kind(i), title=hide(i.title), text=hide(i.detail), agent=i.who, ref=i.ref
+                at=i.at, kind=i.kind, title=hide(i.title), text=hide(i.detail), agent=i.who, ref=i.ref
             )
             for i in items
+            if _may_see(call, i)
         )
     )
+
+
+def _may_see(call: ApiCall, item: repos.TimelineItem) -> bool:
+    """Scores are for the QA desk; an agent sees the own ones once they are published."""
+    who = call.who
+    if item.kind != "score" or who.has("qa", "qa_lead", "supervisor"):
+        return True
+    return who.agent == item.who and ReviewState(item.mark) in SEEN_BY_AGENT
 
 
 async def get_waybill(call: ApiCall) -> m.WaybillOut:
@@ -157,12 +172,6 @@ def _hide(call: ApiCall) -> Any:
     return card.mask_text if call.masked else str
 
 
-def _kind(item: repos.TimelineItem) -> Any:
-    if item.kind == "contact":
-        return _CHANNELS.get(item.detail.partition(" ")[0], "call")
-    return _KINDS.get(item.kind, "note")
-
-
 _CUSTOMER = {"customer_id": int}
 ROUTES = (
     Route(
@@ -179,7 +188,7 @@ ROUTES = (
         "GET",
         "/customers/{customer_id}",
         get_customer,
-        m.CustomerOut,
+        CustomerOut,
         "客户详情",
         "customers",
         params=_CUSTOMER,
@@ -193,7 +202,7 @@ ROUTES = (
         "客户时间线，新的在前",
         "customers",
         params=_CUSTOMER,
-        query=m.PageQuery,
+        query=m.TimelineQuery,
         scope="customers:read",
     ),
     Route(

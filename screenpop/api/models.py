@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
+from cti.store.repos.timeline import Kind
 from screenpop import wire
 from screenpop.merge import without_control
 
@@ -106,12 +107,7 @@ class NumberOut(Out):
     display: str
     label: str
     key_masked: bool
-
-
-class CustomerOut(Out):
-    customer: wire.CustomerPart
-    numbers: tuple[NumberOut, ...]
-    history: wire.HistoryPart
+    person: str = Field("", description="the contact person whose number it is")
 
 
 class PageQuery(In):
@@ -119,13 +115,20 @@ class PageQuery(In):
     limit: int = Field(50, ge=1, le=200)
 
 
+class TimelineQuery(PageQuery):
+    kind: Kind | Literal[""] = ""
+
+
 class TimelineEntry(Out):
     at: wire.Instant
-    kind: Literal["call", "ivr", "complaint", "visit", "waybill", "note"]
+    kind: Kind
     title: str
     text: str
     agent: str
-    ref: str
+    ref: str = Field(
+        description="what it opens: a contact (call to visit), complaint, problem item's code, waybill,"
+        ' recording of a score; "" where there is nothing more'
+    )
 
 
 class TimelineOut(Out):

@@ -146,6 +146,8 @@ class TierIn(Out):
     tier: str
     label: str
     reason: str
+    route: str = Field(description="who serves this tier")
+    services: tuple[str, ...] = Field(description="its part of the service menu")
 
 
 class TierChange(Out):

@@ -50,7 +50,7 @@ def test_web_sources_never_render_text_as_markup() -> None:
 def test_web_readme_lists_every_test_id_that_tests_rely_on() -> None:
     """The README of the pages names each data-testid that the sources set."""
     sources = "".join(p.read_text("utf-8") for p in (WEB / "src").rglob("*.vue"))
-    fixed = set(re.findall(r'(?<![:\w])data-testid="([\w-]+)"', sources))
+    fixed = set(re.findall(r'(?<![:\w])(?:data-testid|(?:clear|submit|failed)-id)="([\w-]+)"', sources))
     readme = (WEB / "README.md").read_text("utf-8")
     named = set(re.findall(r"`([\w-]+)`", readme))
     assert len(fixed) > 40

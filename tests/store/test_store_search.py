@@ -1,17 +1,16 @@
-"""Search by number, name, 编号 and waybill, and the time line."""
+"""Search by number, name, 编号 and waybill; common words cost no more than rare ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy.engine import Connection
 
-from cti.schemes import load_scheme
-from cti.store import repos, synthetic
+from cti.store import repos
 from cti.store.db import Database
 from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.waybills import GivenWaybill, upsert_waybills
@@ -97,22 +96,25 @@ def test_renamed_customer_is_found_by_the_new_name_only(conn: Connection) -> Non
     assert _names(conn, "王明") == []
 
 
+def test_words_that_thousands_have(database: Database) -> None:
+    """The whole name comes first however many hold the word; rare words are found behind common ones."""
+    firms = [
+        Given({"code": f"K{i}", "kind": "company", "name": f"甲{i:04d}物流有限公司"}) for i in range(3000)
+    ]
+    firms.append(Given({"code": "S1", "kind": "company", "name": "有限公司"}))
+    firms.append(Given({"code": "S2", "kind": "company", "name": "壬癸有限公司"}))
+    with database.begin() as conn:
+        for start in range(0, len(firms), 500):
+            upsert_customers(conn, firms[start : start + 500], now=NOW, scheme=None, source="test")
+        assert _names(conn, "有限公司")[0] == "有限公司"
+        assert len(_names(conn, "物流")) == 20
+        assert _names(conn, "癸有限公司") == ["壬癸有限公司"]
+        assert _names(conn, "2047物流") == ["甲2047物流有限公司"]
+        assert _names(conn, "甲00")[:2] == ["甲0000物流有限公司", "甲0001物流有限公司"]
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(query=st.text(max_size=70))
 def test_search_takes_any_text(conn: Connection, query: str) -> None:
     """Nothing that can be typed makes the search fail."""
     assert isinstance(repos.search(conn, query.replace("\x00", "")), list)
-
-
-def test_time_line(database: Database) -> None:
-    """All kinds of things are on one line, newest first, and a page goes on where the last one ended."""
-    with database.begin() as conn:
-        synthetic.fill(conn, now=NOW, scheme=load_scheme("sf"), count=40)
-        found = max((repos.timeline(conn, i, limit=100) for i in range(1, 41)), key=len)
-        busy = next(i for i in range(1, 41) if repos.timeline(conn, i, limit=100) == found)
-        first = repos.timeline(conn, busy, limit=4)
-        second = repos.timeline(conn, busy, limit=100, before=first[-1].at)
-    assert found == sorted(found, key=lambda item: item.at, reverse=True)
-    assert {"contact", "waybill", "tier"} <= {item.kind for item in found}
-    assert [*first, *second] == found
-    assert all(item.at <= NOW + timedelta(seconds=1) for item in found)

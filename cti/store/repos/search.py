@@ -1,10 +1,12 @@
 """Finding a customer or a waybill by whatever an agent types: number, name, 编号 or waybill number.
 
-Every way is an index range, so that it stays quick over millions of rows; nothing scans a table.
+Every way is a range of an index and stops after a few rows, so that it stays quick over millions; nothing
+walks through a table. All ways but parts of names are asked in one statement.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +18,13 @@ from cti.domain.customer import Customer, WaybillSummary
 from cti.domain.phone import DEFAULT_PLAN, Plan, parse
 from cti.store.repos import grams, parts
 from cti.store.repos.build import Row, customer_from, waybill_from
+from cti.store.repos.name_parts import ids_by_part
 from cti.store.tables import customers, numbers, waybills
 
 MAX_QUERY = 64
 MIN_DIGITS = 4  # fewer digits would list half of the store
+LAST = "\U0010ffff"
+_WHY = {"whole": "number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,59 +41,88 @@ def search(conn: Connection, query: str, *, plan: Plan = DEFAULT_PLAN, limit: in
     text = query.strip()[:MAX_QUERY]
     if not text:
         return []
-    hits: list[SearchHit] = []
-    seen: set[tuple[str, Any]] = set()
+    found = _ids(conn, text, plan, limit)
+    parcels = _waybills(conn, text, limit)
+    rows = {row["id"]: row for row in _by_ids(conn, list(found)[:limit])}
+    hits = [SearchHit(_WHY.get(found[i], found[i]), customer_from(rows[i])) for i in found if i in rows]
+    first = sum(found[i] in ("whole", "code") for i in rows)
+    hits[first:first] = [SearchHit("waybill", waybill=p) for p in parcels]
+    return hits[:limit]
 
-    def add(why: str, *, customer: Customer | None = None, waybill: WaybillSummary | None = None) -> None:
-        mark = ("c", customer.id) if customer else ("w", waybill.number if waybill else "")
-        if mark not in seen and len(hits) < limit:
-            seen.add(mark)
-            hits.append(SearchHit(why, customer, waybill))
 
-    number = parse(text, plan)
+def search_ids(conn: Connection, query: str, *, plan: Plan = DEFAULT_PLAN, limit: int = 20) -> list[int]:
+    """The customers that a search leads to, senders and receivers of waybills included."""
+    text = query.strip()[:MAX_QUERY]
+    if not text:
+        return []
+    ids = list(_ids(conn, text, plan, limit))
+    number = waybill_domain.clean_number(text)
+    if number is not None:
+        sides = sa.select(waybills.c.sender_customer_id, waybills.c.receiver_customer_id)
+        these = sides.where(_starts(waybills.c.number, number)).order_by(waybills.c.number).limit(limit)
+        ids += [i for row in conn.execute(these) for i in row if i is not None]
+    return list(dict.fromkeys(ids))[:limit]
+
+
+def _ids(conn: Connection, text: str, plan: Plan, limit: int) -> dict[int, str]:
+    """Customers and why they were found, the best first."""
     digits = "".join(c for c in text if c.isdigit() and c.isascii())
-    if number.key:
-        for row in _by_ids(conn, _owners(conn, [numbers.c.key == number.key], limit), limit):
-            add("number", customer=customer_from(row))
-    coded = list(conn.execute(sa.select(customers.c.id).where(customers.c.code == text)).scalars())
-    for row in _by_ids(conn, coded, limit):
-        add("code", customer=customer_from(row))
-    for found in _waybills(conn, text, limit):
-        add("waybill", waybill=found)
-    if len(digits) >= MIN_DIGITS and len(hits) < limit:
-        for row in _by_ids(conn, _owners(conn, _parts_of_number(digits), limit), limit):
-            add("suffix" if len(digits) == 8 else "number", customer=customer_from(row))
-    if len(hits) < limit and not (digits and digits == text):
-        for row in _by_name(conn, text, limit):
-            add("name", customer=customer_from(row))
-    return hits
+    named = not (digits and digits == text)
+    ways = _ways(text, digits, plan, named=named)
+    found: dict[int, str] = {}
+    for way, i in _ask(conn, ways, limit):
+        found.setdefault(i, ways[way][0])
+    if named and len(found) < limit and (terms := grams.query_terms(text)):
+        names = _ranked(conn, text, ids_by_part(conn, terms, enough=limit, most=limit * 5))
+        for i in names:
+            found.setdefault(i, "name")
+    return found
 
 
-def _owners(conn: Connection, conditions: list[sa.ColumnElement[bool]], limit: int) -> list[int]:
-    """Whose numbers these are. One short index range after another: a planner that is given them as one
-    question may rather walk through all customers."""
-    ids: list[int] = []
-    for condition in conditions:
-        query = sa.select(numbers.c.customer_id).where(condition).order_by(numbers.c.key).limit(limit)
-        ids += [i for i in conn.execute(query).scalars() if i not in ids]
-    return ids[:limit]
+Way = tuple[str, sa.ColumnElement[int], Sequence[sa.ColumnElement[bool]], sa.ColumnElement[Any] | None]
 
 
-def _parts_of_number(digits: str) -> list[sa.ColumnElement[bool]]:
-    """A beginning, of a mobile or with the area code; eight digits may be an ending too."""
-    ranges = [_starts(numbers.c.key, f"mobile:{digits}")]
-    if len(digits) == 8:
-        ranges.append(numbers.c.suffix == digits)
-    if digits.startswith("0"):
-        area = 3 if digits[1] in "12" else 4
-        fixed = f"fixed:{digits[:area]}-{digits[area:]}" if len(digits) > area else f"fixed:{digits}"
-        ranges.append(_starts(numbers.c.key, fixed))
-    return ranges
+def _ways(text: str, digits: str, plan: Plan, *, named: bool) -> list[Way]:
+    """Why, which column, by what range of which index, and the order inside of it."""
+    key, owner = numbers.c.key, numbers.c.customer_id
+    whole = parse(text, plan).key
+    ways: list[Way] = []
+    if whole:
+        ways.append(("whole", owner, (key == whole,), None))
+    ways.append(("code", customers.c.id, (customers.c.code == text,), None))
+    if len(digits) >= MIN_DIGITS:
+        # a beginning, of a mobile or with the area code; eight digits may be an ending too
+        why = "suffix" if len(digits) == 8 else "number"
+        ways.append((why, owner, (_starts(key, f"mobile:{digits}"),), key))
+        if len(digits) == 8:
+            ways.append((why, owner, (numbers.c.suffix == digits,), None))
+        if digits.startswith("0"):
+            area = 3 if digits[1] in "12" else 4
+            fixed = f"fixed:{digits[:area]}-{digits[area:]}" if len(digits) > area else f"fixed:{digits}"
+            ways.append((why, owner, (_starts(key, fixed),), key))
+    if named:
+        ways.append(("name", customers.c.id, (_starts(customers.c.name, text),), customers.c.name))
+    return ways
+
+
+def _ask(conn: Connection, ways: Sequence[Way], limit: int) -> list[tuple[int, int]]:
+    """All ways in one statement, each a short range of its own: (place of the way, customer).
+
+    A planner that is given them as one condition may rather walk through all customers.
+    """
+    several = []
+    for place, (_, column, conditions, order) in enumerate(ways):
+        one = sa.select(sa.literal_column(str(place), sa.Integer).label("way"), column.label("id"))
+        one = one.where(*conditions).limit(limit)
+        few = (one if order is None else one.order_by(order)).subquery()
+        several.append(sa.select(few.c.way, few.c.id))
+    rows = [(row.way, row.id) for row in conn.execute(sa.union_all(*several))]
+    return sorted(rows, key=lambda row: row[0])  # inside of a way they stay as they came
 
 
 def _starts(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
-    """A prefix as a range, which any B-tree serves; keys and waybill numbers are ASCII."""
-    return sa.and_(column >= prefix, column < prefix[:-1] + chr(ord(prefix[-1]) + 1))
+    """A prefix as a range, which any B-tree serves that orders byte by byte."""
+    return sa.and_(column >= prefix, column < prefix + LAST)
 
 
 def _waybills(conn: Connection, text: str, limit: int) -> list[WaybillSummary]:
@@ -96,38 +130,26 @@ def _waybills(conn: Connection, text: str, limit: int) -> list[WaybillSummary]:
     if number is None:
         return []
     starts = _starts(waybills.c.number, number)
-    query = sa.select(*parts.WAYBILL_COLUMNS).where(starts).order_by(waybills.c.number)
-    return [waybill_from(row) for row in _rows(conn, query.limit(limit))]
+    query = sa.select(*parts.WAYBILL_COLUMNS).where(starts).order_by(waybills.c.number).limit(limit)
+    return [waybill_from(dict(row)) for row in conn.execute(query).mappings()]
 
 
-def _by_name(conn: Connection, text: str, limit: int) -> list[Row]:
-    terms = grams.query_terms(text)
-    if not terms:
-        return []
-    if conn.dialect.name == "sqlite":
-        found = sa.text("SELECT rowid AS id FROM customers_fts WHERE customers_fts MATCH :terms LIMIT :few")
-        match = " AND ".join(f'"{term}"' for term in terms)
-        ids = [row[0] for row in conn.execute(found, {"terms": match, "few": limit * 5})]
-    else:
-        array = sa.type_coerce(terms, customers.c.grams.type)
-        holds = customers.c.grams.op("@>", is_comparison=True)(array)
-        ids = list(conn.execute(sa.select(customers.c.id).where(holds).limit(limit * 5)).scalars())
-    rows = _by_ids(conn, ids, limit * 5)
-    wanted = grams.folded(text)
-
-    def rank(row: Row) -> tuple[int, int, str]:
-        name = grams.folded(row["name"])
-        return (name != wanted, not name.startswith(wanted), row["name"])
-
-    return sorted(rows, key=rank)
-
-
-def _by_ids(conn: Connection, ids: list[int], limit: int) -> list[Row]:
+def _ranked(conn: Connection, text: str, ids: Sequence[int]) -> list[int]:
+    """The whole name first, then names that begin so, then the rest."""
     if not ids:
         return []
-    query = sa.select(*parts.CUSTOMER_COLUMNS).where(customers.c.id.in_(ids)).order_by(customers.c.id)
-    return [{**row, "contact_name": "", "contact_title": ""} for row in _rows(conn, query.limit(limit))]
+    rows = conn.execute(sa.select(customers.c.id, customers.c.name).where(customers.c.id.in_(ids)))
+    wanted = grams.folded(text)
+
+    def rank(row: Any) -> tuple[bool, bool, str, int]:
+        name = grams.folded(row.name)
+        return (name != wanted, not name.startswith(wanted), row.name, row.id)
+
+    return [row.id for row in sorted(rows, key=rank)]
 
 
-def _rows(conn: Connection, query: Any) -> list[Row]:
-    return [dict(row) for row in conn.execute(query).mappings()]
+def _by_ids(conn: Connection, ids: Sequence[int]) -> list[Row]:
+    if not ids:
+        return []
+    query = sa.select(*parts.CUSTOMER_COLUMNS).where(customers.c.id.in_(ids))
+    return [{**row, "contact_name": "", "contact_title": ""} for row in conn.execute(query).mappings()]

@@ -16,7 +16,7 @@ from cti.domain.classification import PREFECTURE, PROVINCE, PROVINCE_FROM, regio
 from cti.domain.growth import above, wanting
 from cti.domain.retention import OVER, Step, advance, effort
 from cti.domain.tier_terms import METRICS
-from cti.domain.tiers import MetricsError, Scheme
+from cti.domain.tiers import Benefits, MetricsError, Scheme
 from cti.errors import StateError
 from cti.store.repos import points
 from cti.store.repos.tiering import Plan
@@ -281,8 +281,11 @@ def _tier(scheme: Scheme, figures: Mapping[str, Any], since: datetime | None, pl
     try:
         ref = scheme.classify(figures)
     except MetricsError:
-        return {**told, "tier": "", "label": "", "reason": ""}
-    return {**told, "tier": ref.id, "label": ref.label, "reason": ref.reason}
+        return {**told, "tier": "", "label": "", "reason": "", "route": "", "services": []}
+    found = scheme.tier(ref.id)
+    gets = found.benefits if found is not None else Benefits()
+    steers = {"route": gets.route, "services": list(gets.services)}
+    return {**told, "tier": ref.id, "label": ref.label, "reason": ref.reason, **steers}
 
 
 def _reach(row: Row, figures: Mapping[str, Any], scheme: Scheme) -> dict[str, Any] | None:

@@ -71,6 +71,13 @@ export const DESKS: readonly Desk[] = [
     roles: ['agent'],
     view: () => import('@/views/qa/QaMineView.vue'),
   },
+  {
+    name: 'statistics',
+    path: '/statistics',
+    title: 'statistics.nav',
+    roles: ['supervisor', 'qa_lead', 'admin'],
+    view: () => import('@/views/StatisticsView.vue'),
+  },
 ]
 
 export function mayUse(desk: Desk, roles: readonly Role[]): boolean {

@@ -52,6 +52,8 @@ export interface Whole extends BoardItem {
   closed_at: string | null
   level_label: string
   voice_message: boolean
+  /** This person may hear it. */
+  voice_open: boolean
   recordings: { id: string; agent: string; started_at: string; seconds: number | null; transcribed: boolean; score: number | null; open: boolean }[]
   steps: Step[]
   actions: Action[]
@@ -131,6 +133,7 @@ export type Query = Record<string, string | number | boolean | undefined>
 const withSignal = (signal?: AbortSignal): { signal?: AbortSignal } => (signal ? { signal } : {})
 
 export const careApi = {
+  voice: (id: number) => requestBlob(`/complaints/${id}/voice`),
   meta: () => request<CareMeta>('GET', '/complaints/meta'),
   board: (query: Query, signal?: AbortSignal) => request<Board>('GET', '/complaints', { query, ...withSignal(signal) }),
   one: (id: number) => request<Whole>('GET', `/complaints/${id}`),

@@ -15,6 +15,7 @@ import type {
   SearchItem,
   StoredPop,
   TimelineItem,
+  TimelineKind,
   WaybillDetail,
 } from './types'
 
@@ -138,9 +139,9 @@ export const api = {
       ...(signal ? { signal } : {}),
     }),
   customer: (customerId: number) => request<CustomerAnswer>('GET', `/customers/${customerId}`),
-  timeline: (customerId: number, before?: string) =>
+  timeline: (customerId: number, kind: TimelineKind | '' = '', before?: string) =>
     request<{ items: TimelineItem[] }>('GET', `/customers/${customerId}/timeline`, {
-      query: { before, limit: 50 },
+      query: { kind, before, limit: 50 },
     }),
   reveal: (what: 'pop' | 'number', ref: string | number, popId?: string) =>
     request<{ number: string }>('POST', '/reveal', {
@@ -163,6 +164,7 @@ export const api = {
   createComplaint: (body: {
     pop_id?: string
     customer_id?: number
+    recording_id?: string
     category: string
     waybill: string
     department?: string

@@ -259,15 +259,61 @@ export interface CustomerNumber {
   label: string
   key_masked: boolean
   number_id: number
+  person: string
+}
+
+export interface ContactPerson {
+  id: number
+  name: string
+  title: string
+  role: string
+  age: number | null
+  hobbies: string
+  note: string
+}
+
+/** What the pop does not show: the rest of the record, and its version. */
+export interface CustomerRecord {
+  version: number
+  business: string
+  occupation: string
+  hobbies: string
+  industry: string
+  services: string[]
+  county: string
+  payment: string
+  cooperation_years: number | null
+  spend_fen: number
+  arrears_fen: number
+  satisfaction: number | null
+  last_order_at: string | null
+  source: string
+  created_at: string
+  updated_at: string
+  people: ContactPerson[]
 }
 
 export interface CustomerAnswer {
   customer: Customer
   numbers: CustomerNumber[]
   history: History
+  record: CustomerRecord
 }
 
-export type TimelineKind = 'call' | 'ivr' | 'complaint' | 'visit' | 'waybill' | 'note'
+export type TimelineKind =
+  | 'call'
+  | 'outbound'
+  | 'message'
+  | 'ivr'
+  | 'request'
+  | 'callback'
+  | 'survey'
+  | 'visit'
+  | 'complaint'
+  | 'problem'
+  | 'waybill'
+  | 'score'
+  | 'tier'
 
 export interface TimelineItem {
   at: string

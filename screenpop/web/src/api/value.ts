@@ -72,7 +72,7 @@ export interface Value {
   current_value: number | null
   potential_value: number | null
   growth: number | null
-  tiers: { scheme: string; name: string; active: boolean; since: string | null; tier: string; label: string; reason: string }[]
+  tiers: { scheme: string; name: string; active: boolean; since: string | null; tier: string; label: string; reason: string; route: string; services: string[] }[]
   reach: Reach | null
   churn: Churn | null
   steps: { at: string; step: Step; who: string; note: string }[]

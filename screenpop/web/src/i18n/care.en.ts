@@ -15,7 +15,7 @@ const en: Texts<typeof zh> = {
   ours: 'Deadlines, tier factors and escalation are system defaults, to be confirmed',
   tab: { label: 'Content', complaints: 'Complaints', problems: 'Problem items', figures: 'Causes' },
   filter: {
-    label: 'Filter complaints', category: 'Category', anyCategory: 'Any category', department: 'Department', anyDepartment: 'Any department', owner: 'Owner', anyOwner: 'Any owner', mine: 'Mine', state: 'State', active: 'Not closed', late: 'Late only', q: 'Code / waybill / number / name', clear: 'Clear filters', customer: 'This customer only', kind: 'Kind', anyKind: 'Any kind', anyState: 'Any state', from: 'From', to: 'To',
+    label: 'Filter complaints', category: 'Category', anyCategory: 'Any category', department: 'Department', anyDepartment: 'Any department', owner: 'Owner', anyOwner: 'Any owner', mine: 'Mine', state: 'State', active: 'Not closed', late: 'Late only', q: 'Code / waybill / number / name', customer: 'This customer only', kind: 'Kind', anyKind: 'Any kind', anyState: 'Any state', from: 'From', to: 'To',
   },
   export: 'Export to Excel',
   exporting: 'Exporting…',

@@ -11,7 +11,7 @@ export default {
   ours: '答复时限、等级系数与升级时间为系统默认，待确认',
   tab: { label: '内容', complaints: '投诉', problems: '问题件', figures: '因素比例' },
   filter: {
-    label: '筛选投诉', category: '类别', anyCategory: '全部类别', department: '责任部门', anyDepartment: '全部部门', owner: '负责人', anyOwner: '全部负责人', mine: '我负责的', state: '状态', active: '未结案', late: '只看超时', q: '编号 / 运单 / 号码 / 姓名', clear: '清除筛选', customer: '只看这位客户', kind: '类别', anyKind: '全部类别', anyState: '全部状态', from: '从', to: '到',
+    label: '筛选投诉', category: '类别', anyCategory: '全部类别', department: '责任部门', anyDepartment: '全部部门', owner: '负责人', anyOwner: '全部负责人', mine: '我负责的', state: '状态', active: '未结案', late: '只看超时', q: '编号 / 运单 / 号码 / 姓名', customer: '只看这位客户', kind: '类别', anyKind: '全部类别', anyState: '全部状态', from: '从', to: '到',
   },
   export: '导出 Excel',
   exporting: '正在导出…',

@@ -1,7 +1,9 @@
 import care from './care.en'
 import floor from './floor.en'
+import customers from './customers.en'
 import qa from './qa.en'
 import type { Messages } from './shape'
+import statistics from './statistics.en'
 import value from './value.en'
 
 /** All English texts; the same keys as zh.ts. */
@@ -248,7 +250,7 @@ const en: Messages = {
     today: 'Today',
     yesterday: 'Yesterday',
     partial: 'Only what came with the pop',
-    kind: { call: 'Calls', ivr: 'Menu', complaint: 'Complaints', visit: 'Visits', waybill: 'Parcels', note: 'Notes' },
+    kind: { call: 'Calls', outbound: 'Calls out', message: 'Messages', ivr: 'Menu', request: 'Self-service', callback: 'Callbacks', survey: 'Scores', visit: 'Visits', complaint: 'Complaints', problem: 'Problem items', waybill: 'Parcels', score: 'QA', tier: 'Tiers' },
   },
   search: {
     placeholder: 'Number, name or waybill',
@@ -284,8 +286,6 @@ const en: Messages = {
     contacts: 'Contacts',
     noContacts: 'No contacts yet',
     failed: 'The customer could not be fetched',
-    find: 'Find a customer',
-    findText: 'Type a number, name or waybill; record, contacts and open complaints appear here.',
   },
   waybill: {
     title: 'Waybill',
@@ -462,7 +462,10 @@ const en: Messages = {
   },
   care,
   floor,
+  customers,
+  filter: { clear: 'Clear filters' },
   qa,
+  statistics,
   value,
   common: { close: 'Close', yes: 'Yes', loading: 'Loading…' },
 }

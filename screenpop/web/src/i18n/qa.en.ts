@@ -37,7 +37,7 @@ const en: Texts<typeof zh> = {
   },
   filter: {
     label: 'Filter calls', anyAgent: 'All agents', anyQueue: 'All queues', anyRule: 'All rules', anyVerdict: 'Any verdict', sample: 'Sample {n}', noSample: 'Show other calls again', anyState: 'All states', anyReason: 'All reasons', anyJob: 'Any transcription', from: 'From', to: 'To', scoreMin: 'Min score', scoreMax: 'Max score',
-    rule: 'Rule', verdict: 'Verdict', state: 'Review state', reason: 'Why queued', job: 'Transcription', q: 'Number / complaint', complaint: 'Complaint', mine: 'Mine', clear: 'Clear filters',
+    rule: 'Rule', verdict: 'Verdict', state: 'Review state', reason: 'Why queued', job: 'Transcription', q: 'Number / complaint', complaint: 'Complaint', mine: 'Mine',
   },
   detail: { next: 'Next call', last: 'This was the last call', missing: 'No such call', missingText: 'It may have been deleted, or is not open to you.', failed: 'The call could not be loaded' },
   wave: { label: 'Waveforms of both legs, {at} of {total}, {n} marks' },

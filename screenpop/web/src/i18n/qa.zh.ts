@@ -33,7 +33,7 @@ export default {
   },
   filter: {
     label: '筛选通话', anyAgent: '全部座席', anyQueue: '全部队列', anyRule: '全部规则', anyVerdict: '全部判定', sample: '样本 {n}', noSample: '不再只看这个样本', anyState: '全部状态', anyReason: '全部原因', anyJob: '全部转写', from: '起始日期', to: '截止日期', scoreMin: '最低分', scoreMax: '最高分',
-    rule: '规则', verdict: '判定', state: '质检状态', reason: '进入质检的原因', job: '转写状态', q: '号码 / 投诉单号', complaint: '有投诉', mine: '分给我的', clear: '清除筛选',
+    rule: '规则', verdict: '判定', state: '质检状态', reason: '进入质检的原因', job: '转写状态', q: '号码 / 投诉单号', complaint: '有投诉', mine: '分给我的',
   },
   detail: { next: '下一通', last: '已经是最后一通', missing: '没有这通电话', missingText: '可能已删除，或尚未对您开放。', failed: '通话加载失败' },
   wave: { label: '双声道波形，{at} / {total}，{n} 处标记' },

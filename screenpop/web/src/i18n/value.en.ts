@@ -17,7 +17,7 @@ const value: Texts<typeof zh> = {
   scheme: 'Tier scheme',
   active: 'active',
   ours: 'some thresholds are our defaults, to be confirmed',
-  filter: { label: 'Filter customers', anyTier: 'All tiers', anyIndustry: 'All industries', anyService: 'All services', anyRegion: 'All regions', anyKind: 'All alerts', anyStep: 'Any progress', tier: 'Tier', industry: 'Industry', service: 'Service', region: 'Region', kind: 'Kind of alert', step: 'Progress', q: 'Name / code', clear: 'Clear filters' },
+  filter: { label: 'Filter customers', anyTier: 'All tiers', anyIndustry: 'All industries', anyService: 'All services', anyRegion: 'All regions', anyKind: 'All alerts', anyStep: 'Any progress', tier: 'Tier', industry: 'Industry', service: 'Service', region: 'Region', kind: 'Kind of alert', step: 'Progress', q: 'Name / code' },
   region: { 全省性: 'province-wide', 区域性: 'one prefecture' },
   tab: { label: 'Lists of customers', upgrades: 'Upgrades', churn: 'Churn alerts' },
   col: { customer: 'Customer', tier: 'Tier', class: 'Industry · services', value: 'Current value', potential: 'Potential value', proposal: 'Proposal', cause: 'Why', effort: 'Effort', step: 'Progress' },

@@ -13,7 +13,7 @@ export default {
   scheme: '等级方案',
   active: '启用中',
   ours: '部分门槛为系统默认，待确认',
-  filter: { label: '筛选客户', anyTier: '全部等级', anyIndustry: '全部行业', anyService: '全部业务', anyRegion: '全部区域', anyKind: '全部警示', anyStep: '全部进度', tier: '等级', industry: '行业', service: '业务', region: '区域', kind: '警示类型', step: '挽留进度', q: '名称 / 编号', clear: '清除筛选' },
+  filter: { label: '筛选客户', anyTier: '全部等级', anyIndustry: '全部行业', anyService: '全部业务', anyRegion: '全部区域', anyKind: '全部警示', anyStep: '全部进度', tier: '等级', industry: '行业', service: '业务', region: '区域', kind: '警示类型', step: '挽留进度', q: '名称 / 编号' },
   region: { 全省性: '全省性', 区域性: '区域性' },
   tab: { label: '客户名单', upgrades: '升级提案', churn: '流失警示' },
   col: { customer: '客户', tier: '等级', class: '行业 · 业务', value: '当前价值', potential: '潜在价值', proposal: '升级提案', cause: '警示原因', effort: '力度', step: '挽留进度' },

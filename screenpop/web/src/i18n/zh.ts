@@ -1,6 +1,8 @@
 import care from './care.zh'
 import floor from './floor.zh'
+import customers from './customers.zh'
 import qa from './qa.zh'
+import statistics from './statistics.zh'
 import value from './value.zh'
 
 /** 全部中文文案。en.ts 必须有同样的键（有测试）。 */
@@ -247,7 +249,7 @@ export default {
     today: '今天',
     yesterday: '昨天',
     partial: '只显示随弹屏带来的部分',
-    kind: { call: '通话', ivr: '菜单', complaint: '投诉', visit: '回访', waybill: '运单', note: '备注' },
+    kind: { call: '通话', outbound: '外呼', message: '消息', ivr: '菜单', request: '自助登记', callback: '回拨', survey: '评价', visit: '回访', complaint: '投诉', problem: '问题件', waybill: '运单', score: '质检', tier: '等级' },
   },
   search: {
     placeholder: '按号码、姓名、运单查找',
@@ -283,8 +285,6 @@ export default {
     contacts: '联系历史',
     noContacts: '没有联系记录',
     failed: '客户资料没有取到',
-    find: '查找一位客户',
-    findText: '输入号码、姓名或运单号，资料、往来与未结投诉会显示在这里。',
   },
   waybill: {
     title: '运单',
@@ -463,7 +463,10 @@ export default {
   },
   care,
   floor,
+  customers,
+  filter: { clear: '清除筛选' },
   qa,
+  statistics,
   value,
   common: { close: '关闭', yes: '是', loading: '加载中…' },
 }

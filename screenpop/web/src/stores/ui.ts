@@ -4,6 +4,7 @@ import { ref } from 'vue'
 
 export type Panel =
   | { kind: 'customer'; id: number }
+  | { kind: 'contact'; id: number }
   | { kind: 'waybill'; number: string }
   | { kind: 'complaint' | 'problem'; popId: string | null; customerId: number | null; waybill: string }
 

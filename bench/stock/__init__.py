@@ -1,0 +1,1 @@
+"""A store full of synthetic customers, numbers, contacts and waybills, for the measures that read it."""

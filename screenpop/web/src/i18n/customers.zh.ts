@@ -1,0 +1,48 @@
+/** 客户列表、资料修改、联系记录。 */
+export default {
+  title: '客户',
+  total: '{n} 位',
+  more: '超过 {n} 位',
+  sort: '排序',
+  sorts: { new: '新近', name: '名称', code: '编号', value: '当前价值' },
+  turned: '反向',
+  columns: '显示列',
+  before: '上一页',
+  after: '下一页',
+  first: '回到第一页',
+  failed: '客户列表没有取到',
+  empty: '还没有客户',
+  emptyText: '用 laidian import customers 导入，或等第一通来电。',
+  noMatch: '没有符合条件的客户',
+  noMatchText: '放宽或清除筛选再看。号码可输开头几位或后 8 位。',
+  open: '打开',
+  keys: '↑↓ 选择，Enter 打开',
+  col: {
+    name: '客户', number: '电话', tier: '等级', industry: '行业', services: '业务', region: '区域', county: '区县', representative: '专属客服', value: '当前价值', potential: '潜在价值', alert: '警示', updated: '更新',
+  },
+  filter: {
+    label: '筛选客户', kind: '类型', anyKind: '公司和个人', tier: '等级', anyTier: '全部等级', scheme: '等级方案', industry: '行业', anyIndustry: '全部行业', service: '业务', anyService: '全部业务', region: '区域', anyRegion: '全部区域', county: '区县', representative: '专属客服工号', green: '绿色通道', churn: '流失警示', noChurn: '不限警示', anyChurn: '有流失警示', q: '号码 / 名称 / 编号 / 运单',
+  },
+  churn: { silent: '久未下单', volume: '业务量骤减' },
+  reach: '接近{tier}',
+  edit: {
+    open: '修改资料', title: '修改资料', save: '保存', cancel: '取消', saved: '已保存', nothing: '没有改动',
+    numbers: '电话', addNumber: '加一个号码', number: '号码', label: '用途', person: '联系人', nobody: '本人或公司', drop: '删除', undo: '恢复',
+    people: '联系人', addPerson: '加一位联系人', age: '年龄', role: '职务',
+    history: '修改记录', noHistory: '没有人工修改', by: '{who} 修改了', steers: '专属客服与绿色通道由班长修改',
+  },
+  conflict: { title: '这位客户的资料刚被别人修改', text: '您的内容还没有保存。请看过下面的修改，再决定。', imported: '由导入修改，没有逐项记录；您改动的各项现在是：', again: '仍按我的保存', drop: '放弃我的，看最新' },
+  field: {
+    name: '客户名称', title: '称谓', company: '所属公司', address: '地址', business: '主营业务', occupation: '从事职业', hobbies: '爱好', birthday: '出生年月', note: '备注', industry: '行业', services: '业务', county: '区县', representative: '专属客服', green_channel: '绿色通道', payment: '付款情况', cooperation_years: '合作年限', numbers: '电话', people: '联系人',
+    spend: '消费金额', satisfaction: '满意度', last_order: '最近下单', source: '来源', created: '建档',
+  },
+  years: '{n} 年',
+  yuan: '{n} 元',
+  yes: '有',
+  no: '无',
+  contact: {
+    title: '联系记录', failed: '联系记录没有取到', customer: '客户', number: '号码', agent: '座席', queue: '队列', wait: '等待', talk: '通话', disposition: '处理结果', note: '备注', waybill: '运单', satisfaction: '评分', menu: '菜单中', recording: '录音', listen: '到质检台', notOpen: '录音未公布', complaint: '本次登记的投诉', record: '打开投诉', seconds: '{n} 秒',
+  },
+  voice: { play: '播放留言', failed: '留言没有取到', loading: '正在取留言…', label: '来电者的留言' },
+  service: { title: '服务', route: '由{who}服务' },
+}

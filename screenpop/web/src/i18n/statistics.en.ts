@@ -1,0 +1,41 @@
+import type { Messages } from './shape'
+
+/** Statistics. */
+const statistics: Messages['statistics'] = {
+  nav: 'Statistics',
+  title: 'Statistics',
+  first: 'From',
+  last: 'To',
+  span: 'Last',
+  days: 'Last {n} days',
+  failed: 'The statistics could not be loaded',
+  export: 'Export Excel',
+  exporting: 'Exporting…',
+  exported: 'Exported',
+  none: 'Nothing in these days',
+  unknown: 'Not filled in',
+  count: 'Number',
+  pieces: 'Number',
+  now: 'now',
+  chart: '{title}: {parts}',
+  part: {
+    tiers: 'Customers by tier · {scheme}', moves: 'Moves between tiers (up {up} · down {down})', category: 'Causes of complaints · category', department: 'Causes of complaints · department', cause: 'Causes of complaints · cause', opened: 'Complaints by day ({n})', answers: 'Hours to the answer and hours allowed', problems: 'Problem items by kind', scores: 'Satisfaction (mean {mean}, {n} scores)', mean: 'Mean score by day', channels: 'Channels', dispositions: 'Reasons of calls (dispositions)', selfService: 'Menus and people (served alone {share})', uses: 'What the menus were used for', left: 'Left in the menus, callbacks',
+  },
+  customers: 'Customers',
+  up: 'Up',
+  down: 'Down',
+  hours: 'Mean hours',
+  allowed: 'Mean allowed',
+  answered: 'in time {in_time} · late {late} · waiting {waiting} · overdue {overdue}',
+  late: 'Registered late',
+  overdue: 'Open past due',
+  mean: 'Mean',
+  score: '{n}',
+  served: 'Served by menus',
+  person: 'To a person',
+  complaint: 'Complaints in the menus',
+  ours: 'Deadlines are our defaults and wait to be confirmed',
+  request: { pickup: 'Pick-ups', claim: 'Claims', suggestion: 'Suggestions' },
+  callback: { waiting: 'Callbacks waiting', queued: 'Callbacks waiting', dialling: 'Callbacks under way', done: 'Called back', failed: 'Callbacks failed', cancelled: 'Callbacks cancelled', expired: 'Callbacks expired' },
+}
+export default statistics
