@@ -166,10 +166,9 @@ def _write_people(conn: Connection, cid: int, edit: Edit, seen: Callable[[str], 
     """Add, change and remove contact persons; names before and after, [] where nothing changed."""
     there = {p["id"]: p for p in _people(conn, cid)}
     before = _told(there.values())
-    for person_id in edit.drop_people:
-        if person_id in there:
-            conn.execute(sa.delete(customer_contacts).where(customer_contacts.c.id == person_id))
-            del there[person_id]
+    for gone in there.keys() & set(edit.drop_people):
+        conn.execute(sa.delete(customer_contacts).where(customer_contacts.c.id == gone))
+        del there[gone]
     taken = {p["name"]: p["id"] for p in there.values()}
     for given in edit.people:
         person_id = given.get("id")

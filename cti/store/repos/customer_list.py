@@ -77,7 +77,9 @@ class Place:
             key, row = json.loads(raw)
         except ValueError:
             raise UsageError("the place in the list is not one of ours") from None
-        kinds = {"new": int, "value": (int, float, type(None))}.get(sort, str)
+        kinds: tuple[type, ...] = (str,)
+        if sort in ("new", "value"):
+            kinds = (int,) if sort == "new" else (int, float, type(None))
         if type(row) is not int or isinstance(key, bool) or not isinstance(key, kinds):
             raise UsageError("the place in the list is not one of this order")
         return Place(key, row)
@@ -180,7 +182,7 @@ def _run(conn: Connection, query: Any, key: Any, place: Place | None, down: bool
         if key is _C.id:
             query = query.where(key < place.id if down else key > place.id)
         else:
-            row, there = sa.tuple_(*by), sa.tuple_(sa.literal(place.key, key.type), place.id)
+            row, there = sa.tuple_(*by), sa.tuple_(sa.literal(place.key, key.type), sa.literal(place.id))
             query = query.where(row < there if down else row > there)
     order = [c.desc() if down else c for c in by]
     return list(conn.execute(query.order_by(*order).limit(n)).mappings())

@@ -32,8 +32,19 @@ CALLBACKS = {
 WRITTEN = ("sms", "app", "wechat", "email")
 
 Kind = Literal[
-    *("call", "outbound", "message", "ivr", "request", "callback", "survey", "visit"),
-    *("complaint", "problem", "waybill", "score", "tier"),
+    "call",
+    "outbound",
+    "message",
+    "ivr",
+    "request",
+    "callback",
+    "survey",
+    "visit",
+    "complaint",
+    "problem",
+    "waybill",
+    "score",
+    "tier",
 ]
 KINDS: frozenset[str] = frozenset(get_args(Kind))
 
