@@ -35,8 +35,8 @@ ABOUT = {
     "`ring_to_ack_ms` is of every pop; `undisturbed`, of those around which the hypervisor took no time.",
     "ring_to_pop_realtime": "The same with real-time scheduling for PBX, service, pages and PostgreSQL: what "
     "a machine of their own might show, approximated on a shared one. Not a plain run.",
-    "search": "Search by name, common parts of names, number whole, its beginning and its end, waybill; one "
-    "at a time beside the raw driver, and sixteen agents at once. `within_limit`: p99 of ours, one at a time.",
+    "search": "Search by name, common parts of names, number whole, its beginning, its end, waybill; one at "
+    "a time beside the raw driver, and sixteen agents at once. `within_limit`: p99 of ours, one at a time.",
     "tier_recompute": "Figures and tiers of everybody in six schemes, set-based on PostgreSQL, beside the "
     "same work one customer at a time.",
 }

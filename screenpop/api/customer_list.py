@@ -108,6 +108,7 @@ ROUTES = (
         "客户列表：筛选、排序、按键翻页",
         "customers",
         query=m.ListQuery,
+        scope="customers:read",
     ),
     Route("GET", "/customers/choices", customer_choices, m.ChoicesOut, "客户列表的筛选项", "customers"),
 )

@@ -74,7 +74,7 @@ def _complaint(conn: Connection, category: str, opened: datetime, told: float | 
 
 
 def test_answers_against_deadlines(conn: Connection) -> None:
-    """domain.md §5: response times — in time, late, waiting, overdue by category; hours against hours given."""
+    """domain.md §5: response times — in time, late, waiting, overdue by category; hours and hours given."""
     _complaint(conn, "延误", NOW - timedelta(hours=50), 2)
     _complaint(conn, "延误", NOW - timedelta(hours=50), 30)
     _complaint(conn, "延误", NOW - timedelta(hours=25), None)
