@@ -352,7 +352,6 @@ contacts = Table(  # 联系历史, any channel
     Column("satisfaction", Integer),
     _text("pop_id"),
     _text("source"),
-    Index(None, "at"),
     Index(None, "customer_id", "at"),
     Index(None, "number_key", "at"),
     Index(None, "node", "linkedid"),

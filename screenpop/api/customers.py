@@ -92,7 +92,7 @@ def _may_see(call: ApiCall, item: repos.TimelineItem) -> bool:
     who = call.principal
     if who is None:  # another system
         return False
-    own = who.agent == item.who and ReviewState(item.mark) in SEEN_BY_AGENT
+    own = bool(who.agent) and who.agent == item.who and ReviewState(item.mark) in SEEN_BY_AGENT
     return own or who.has("qa", "qa_lead", "supervisor")
 
 

@@ -7,8 +7,8 @@ from alembic import op
 
 from cti.store.types import Id, Json, UtcDateTime
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
@@ -20,7 +20,6 @@ INDEXES = (
     ("callbacks", ("number_key", "requested_at")),
     ("recordings", ("number_key", "started_at")),
     ("customer_metrics", ("annual_revenue", "customer_id")),
-    ("contacts", ("at",)),
 )
 
 
