@@ -149,4 +149,8 @@ def _faults(settings: Settings) -> list[str]:
     faults += [
         f"asterisk.softphones: {d} is no device of an agent" for d in asterisk.softphones if d not in devices
     ]
+    if asterisk.softphones and not asterisk.ari_username:
+        faults.append(
+            "asterisk.ari_username: phones in the browser get their passwords over the REST interface"
+        )
     return faults

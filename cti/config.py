@@ -321,6 +321,27 @@ class AsteriskSettings(Section):
     sounds: Path | None = Field(None, description="folder of own 8 kHz WAVs, played as laidian/NAME")
 
 
+class SoftphoneSettings(Section):
+    """网页话机: the phone in the agent's page, for the devices in asterisk.softphones."""
+
+    node: str = Field("", description="node that browsers register on; empty: the first with an ari_url")
+    password_min: float = Field(
+        30.0, ge=0.05, le=1440, description="口令有效期: a page gets the next one before, minutes"
+    )
+    auto_answer: Literal["never", "choice", "always"] = Field(
+        "choice", description="自动接听; choice: each agent switches it on the page"
+    )
+    auto_answer_s: float = Field(
+        1.0, ge=0, le=30, description="how long it rings before it is answered by itself, seconds"
+    )
+    rtt_ms: int = Field(300, ge=20, le=5000, description="网络差: a longer way there and back, milliseconds")
+    loss_percent: float = Field(3.0, gt=0, le=100, description="网络差: more lost packets, percent")
+    jitter_ms: int = Field(40, ge=1, le=5000, description="网络差: more jitter, milliseconds")
+    silent_s: int = Field(
+        10, ge=3, le=600, description="话筒没有声音: a microphone without any sound so long, seconds"
+    )
+
+
 class AgiSettings(Section):
     """自助语音: where the dialplan finds the FastAGI server."""
 
@@ -519,6 +540,7 @@ class Settings(BaseSettings):
         description="通话小结, keys Alt+1…9 in the order given",
     )
     asterisk: AsteriskSettings = AsteriskSettings()
+    softphone: SoftphoneSettings = SoftphoneSettings()
     agi: AgiSettings = AgiSettings()
     waybills: WaybillSettings = WaybillSettings()
     callback: CallbackSettings = CallbackSettings()

@@ -51,6 +51,7 @@ from screenpop.integrations import Integrations
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
 from screenpop.night import Night
+from screenpop.phone.relay import PhoneRelay
 from screenpop.pop import Call, Pop
 from screenpop.recorder import Recorder
 from screenpop.recordings import Recordings
@@ -150,6 +151,7 @@ async def running(
         )
         control.restore(await _recent_orders(db))
         stack.push_async_callback(control.stop)
+        relay = await stack.enter_async_context(PhoneRelay(settings, gate, service.metrics))
         ctx = Context(
             settings,
             db,
@@ -171,6 +173,7 @@ async def running(
             dialer=dialer,
             outreach=outreach,
             wall=wall,
+            relay=relay,
         )
         _gauges(ctx)
         escalation = Escalation(db, deadlines, utc_now)
@@ -385,6 +388,8 @@ async def _warm(finder: StoreFinder, connections: int) -> None:
 def _gauges(ctx: Context) -> None:
     gauge = ctx.service.metrics.gauge
     gauge("pages", "Connected pages", lambda: len(ctx.service.hub))
+    if ctx.relay is not None:
+        gauge("browser_phones", "Phones in browsers with a way to Asterisk", ctx.relay.__len__)
     gauge("agents_with_page", "Agents with a page open", ctx.service.hub.agents)
     if ctx.wall is not None:
         boards = ctx.wall

@@ -13,4 +13,5 @@ pytest_plugins: list[str] = [
     "tests.plugins.speech",
     "tests.plugins.qa",
     "tests.plugins.qa_desk",
+    "tests.plugins.phone_desk",
 ]

@@ -21,6 +21,7 @@ from screenpop.api import (
     floor,
     hooks,
     ledger,
+    phone,
     pops,
     problems,
     qa_calls,
@@ -90,6 +91,7 @@ ROUTES: tuple[Route, ...] = (
     *dial.ROUTES,
     *ledger.ROUTES,
     *floor.ROUTES,
+    *phone.ROUTES,
     *qa_recording.ROUTES,
     *qa_calls.ROUTES,
     *qa_steps.ROUTES,
@@ -111,6 +113,8 @@ def make_app(ctx: Context, dist: Path = DIST) -> web.Application:
     if ctx.wall is not None:
         boards = Sessions(ctx.service, ctx.gate, room=ctx.wall, roles=("supervisor",))
         app.router.add_get("/ws/wall", boards.handle)
+    if ctx.relay is not None:
+        app.router.add_get("/ws/phone", ctx.relay.handle)
     _health(app, ctx)
     _pages(app, dist)
     app.on_response_prepare.append(_headers)

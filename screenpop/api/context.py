@@ -18,6 +18,7 @@ from screenpop.dial import Dialer
 from screenpop.finder import StoreFinder
 from screenpop.integrations import Integrations
 from screenpop.ledger import LedgerWriter
+from screenpop.phone.relay import PhoneRelay
 from screenpop.recordings import Recordings
 from screenpop.refresh import Refresh
 from screenpop.service import Service
@@ -54,6 +55,7 @@ class Context:
     dialer: Dialer | None = None
     outreach: Rules | None = None
     wall: WallRoom | None = None
+    relay: PhoneRelay | None = None
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""

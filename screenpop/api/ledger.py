@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from cti.config import SoftphoneSettings
 from cti.domain.phone import parse
 from cti.store import repos
+from cti.store.repos.phone import quality_of
 from cti.store.tables import pops
 from screenpop.api import models as m
 from screenpop.api.route import ApiCall, Route
@@ -21,25 +23,26 @@ GAPS_SINCE = timedelta(days=7)
 async def get_ledger(call: ApiCall) -> m.LedgerOut:
     query, now, masked = call.query(m.LedgerQuery), call.ctx.now(), call.masked
 
-    def read(conn: Connection) -> tuple[list[RowMapping], list[RowMapping]]:
+    def read(conn: Connection) -> tuple[list[RowMapping], dict[str, list[RowMapping]], list[RowMapping]]:
         select = sa.select(pops).order_by(pops.c.pbx_at.desc()).limit(query.limit)
         if query.agent:
             select = select.where(pops.c.agent == query.agent)
         if query.open:
             select = select.where(pops.c.closed_at.is_(None))
         found = list(conn.execute(select).mappings())
-        return found, list(repos.list_gaps(conn, since=now - GAPS_SINCE, limit=200))
+        voices = quality_of(conn, [row["id"] for row in found])
+        return found, voices, list(repos.list_gaps(conn, since=now - GAPS_SINCE, limit=200))
 
-    rows, gaps = await call.ctx.db.run(read)
+    rows, voices, gaps = await call.ctx.db.run(read)
     return m.LedgerOut(
-        items=tuple(_row(call, dict(row), masked=masked) for row in rows),
+        items=tuple(_row(call, dict(row), voices.get(row["id"], []), masked=masked) for row in rows),
         gaps=tuple(
             m.GapRow(node=g["node"], since=g["since"], until=g["until"], reason=g["reason"]) for g in gaps
         ),
     )
 
 
-def _row(call: ApiCall, row: Mapping[str, Any], *, masked: bool) -> m.LedgerRow:
+def _row(call: ApiCall, row: Mapping[str, Any], voices: Iterable[RowMapping], *, masked: bool) -> m.LedgerRow:
     number = parse(row["number_display"], call.ctx.plan)
     return m.LedgerRow(
         id=row["id"],
@@ -64,6 +67,21 @@ def _row(call: ApiCall, row: Mapping[str, Any], *, masked: bool) -> m.LedgerRow:
         # a page that was opened later has it from its snapshot: that is no time of ours
         total_ms=_ms(row["pbx_at"], row["acked_at"]) if row["pushed_at"] is not None else None,
         recovered=bool(row["recovered"]),
+        voice=tuple(_voice(v, call.ctx.settings.softphone) for v in voices),
+    )
+
+
+def _voice(row: RowMapping, limits: SoftphoneSettings) -> m.Voice:
+    measures = {n: row[n] for n in ("rtt_ms", "rtt_max_ms", "jitter_ms", "jitter_max_ms")}
+    shares = {n: row[n] for n in ("loss_in", "loss_out")}
+    bad = (
+        (row["rtt_ms"] or 0) > limits.rtt_ms
+        or (row["jitter_ms"] or 0) > limits.jitter_ms
+        or any((share or 0) * 100 > limits.loss_percent for share in shares.values())
+        or (row["silent_s"] or 0) > limits.silent_s
+    )
+    return m.Voice(
+        seconds=row["seconds"], silent_s=row["silent_s"], codec=row["codec"], bad=bad, **measures, **shares
     )
 
 

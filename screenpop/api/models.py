@@ -211,6 +211,21 @@ class LedgerQuery(In):
     open: bool = False
 
 
+class Voice(Out):
+    """How one leg sounded at the agent's browser; null: not told."""
+
+    seconds: float
+    rtt_ms: float | None
+    rtt_max_ms: float | None
+    jitter_ms: float | None
+    jitter_max_ms: float | None
+    loss_in: float | None = Field(description="share of packets lost on the way to the agent")
+    loss_out: float | None = Field(description="… and on the way from the agent")
+    silent_s: float | None = Field(description="the microphone gave nothing at all")
+    codec: str
+    bad: bool = Field(description="beyond one of the limits of the settings")
+
+
 class LedgerRow(Out):
     """One pop. Steps in milliseconds; `total_ms` is PBX stamp to acknowledgement."""
 
@@ -235,6 +250,7 @@ class LedgerRow(Out):
     ack_ms: float | None = Field(description="pushed to acknowledged")
     total_ms: float | None = Field(description="null where `pushed_at` or `acked_at` is")
     recovered: bool
+    voice: tuple[Voice, ...] = Field(description="legs in a browser; none of a hard phone")
 
 
 class GapRow(Out):

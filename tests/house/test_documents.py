@@ -14,6 +14,7 @@ from cti.__main__ import parser
 from cti.commands.settings import keys, markdown
 from cti.config import Settings
 from screenpop import wall_wire, wire
+from screenpop.phone import wire as phone_wire
 
 ROOT = Path(__file__).resolve().parents[2]
 TRACKED_TEXT = (".py", ".md", ".yaml", ".yml", ".toml", ".ts", ".vue", ".j2", ".txt", ".json", ".mjs", ".sh")
@@ -33,14 +34,17 @@ def test_every_setting_has_a_meaning() -> None:
     assert [row["key"] for row in keys(Settings) if not row["meaning"]] == []
 
 
-@pytest.mark.parametrize("code", wire.CLOSE_CODES)
+CLOSE_CODES = wire.CLOSE_CODES | phone_wire.CLOSE_CODES
+
+
+@pytest.mark.parametrize("code", CLOSE_CODES)
 def test_close_codes_are_documented(code: int) -> None:
     """Each close code stands in docs/protocol.md with the words of the code."""
-    assert f"| {int(code)} | {wire.CLOSE_CODES[code]} |" in _text("docs/protocol.md")
+    assert f"| {int(code)} | {CLOSE_CODES[code]} |" in _text("docs/protocol.md")
 
 
 def _message_types() -> list[str]:
-    named = [*vars(wire).values(), *vars(wall_wire).values()]
+    named = [*vars(wire).values(), *vars(wall_wire).values(), *vars(phone_wire).values()]
     models = [m for m in named if isinstance(m, type) and issubclass(m, wire.BaseModel)]
     return sorted(
         {get_args(m.model_fields["type"].annotation)[0] for m in models if "type" in m.model_fields}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -37,15 +37,25 @@ _FLAGS = [
 ]
 
 
+def with_voice(voice: Path) -> list[str]:
+    """Flags of a Chromium whose microphone says this WAV of 48 kHz again and again, and that never asks."""
+    return [
+        "--use-fake-ui-for-media-stream",
+        "--use-fake-device-for-media-stream",
+        f"--use-file-for-fake-audio-capture={voice}",
+        "--autoplay-policy=no-user-gesture-required",
+    ]
+
+
 @contextlib.asynccontextmanager
-async def chromium() -> AsyncIterator[Browser]:
+async def chromium(flags: Sequence[str] = ()) -> AsyncIterator[Browser]:
     """A headless Chromium; skips where there is none, or no built pages for it."""
     if _CHROMIUM is None:
         pytest.skip("no Chromium on this machine (apt: chromium)")
     if not (DIST / "index.html").is_file():
         pytest.skip("the pages are not built (make setup)")
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
+        started = await playwright.chromium.launch(executable_path=_CHROMIUM, args=[*_FLAGS, *flags])
         try:
             yield started
         finally:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from cti.domain.call import CallEventKind as K
 from cti.errors import ProtocolError
 from screenpop import wire
-from screenpop.session import origin_allowed
+from screenpop.door import origin_allowed
 from tests.plugins.screenpop import PopLine, Story
 
 

@@ -328,6 +328,20 @@ export interface StoredPop extends Pop {
   closed: Closed | null
 }
 
+/** How one leg sounded at the agent's browser; null: the browser did not tell. */
+export interface Voice {
+  seconds: number
+  rtt_ms: number | null
+  rtt_max_ms: number | null
+  jitter_ms: number | null
+  jitter_max_ms: number | null
+  loss_in: number | null
+  loss_out: number | null
+  silent_s: number | null
+  codec: string
+  bad: boolean
+}
+
 export interface LedgerRow {
   id: string
   node: string
@@ -350,6 +364,7 @@ export interface LedgerRow {
   ack_ms: number | null
   total_ms: number | null
   recovered: boolean
+  voice: Voice[]
 }
 
 /** Whether a talk is recorded; `since`: paused from then on. */

@@ -1,6 +1,7 @@
 import care from './care.en'
 import floor from './floor.en'
 import customers from './customers.en'
+import phone from './phone.en'
 import qa from './qa.en'
 import type { Messages } from './shape'
 import statistics from './statistics.en'
@@ -364,6 +365,11 @@ const en: Messages = {
     title: 'Keys',
     group: { call: 'Call', state: 'State', page: 'Page' },
     action: {
+      answer: 'Answer',
+      decline: 'Decline',
+      mute: 'Mute',
+      keypad: 'Keypad',
+      phone: 'Phone settings',
       search: 'Find a customer or waybill',
       help: 'This sheet',
       available: 'Go available',
@@ -464,6 +470,7 @@ const en: Messages = {
   floor,
   customers,
   filter: { clear: 'Clear filters' },
+  phone,
   qa,
   statistics,
   value,

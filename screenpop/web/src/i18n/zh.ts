@@ -1,6 +1,7 @@
 import care from './care.zh'
 import floor from './floor.zh'
 import customers from './customers.zh'
+import phone from './phone.zh'
 import qa from './qa.zh'
 import statistics from './statistics.zh'
 import value from './value.zh'
@@ -363,6 +364,11 @@ export default {
     title: '按键一览',
     group: { call: '通话', state: '状态', page: '页面' },
     action: {
+      answer: '接听',
+      decline: '拒接',
+      mute: '静音',
+      keypad: '拨号键',
+      phone: '话机设置',
       search: '查找客户或运单',
       help: '按键一览',
       available: '示闲',
@@ -465,6 +471,7 @@ export default {
   floor,
   customers,
   filter: { clear: '清除筛选' },
+  phone,
   qa,
   statistics,
   value,

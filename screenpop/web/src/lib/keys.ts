@@ -17,6 +17,11 @@ export type Action =
   | 'customer'
   | 'candidate'
   | 'sound'
+  | 'answer'
+  | 'decline'
+  | 'mute'
+  | 'keypad'
+  | 'phone'
   | 'close'
 
 export interface Binding {
@@ -26,6 +31,10 @@ export interface Binding {
 }
 
 export const BINDINGS: readonly Binding[] = [
+  { action: 'answer', keys: 'Alt J', group: 'call' },
+  { action: 'decline', keys: 'Alt Q', group: 'call' },
+  { action: 'mute', keys: 'Alt U', group: 'call' },
+  { action: 'keypad', keys: 'Alt K', group: 'call' },
   { action: 'note', keys: 'Alt N', group: 'call' },
   { action: 'disposition', keys: 'Alt 1 … 9', group: 'call' },
   { action: 'done', keys: 'Ctrl Enter', group: 'call' },
@@ -39,6 +48,7 @@ export const BINDINGS: readonly Binding[] = [
   { action: 'available', keys: 'Alt A', group: 'state' },
   { action: 'break', keys: 'Alt B', group: 'state' },
   { action: 'sound', keys: 'Alt M', group: 'state' },
+  { action: 'phone', keys: 'Alt O', group: 'state' },
   { action: 'search', keys: 'Ctrl K', group: 'page' },
   { action: 'timeline', keys: 'Alt T', group: 'page' },
   { action: 'help', keys: '?', group: 'page' },
@@ -57,6 +67,11 @@ const ALT: Record<string, Action> = {
   KeyB: 'break',
   KeyM: 'sound',
   KeyT: 'timeline',
+  KeyJ: 'answer',
+  KeyQ: 'decline',
+  KeyU: 'mute',
+  KeyK: 'keypad',
+  KeyO: 'phone',
 }
 
 export interface Stroke {

@@ -7,10 +7,22 @@ const EVERY_MS = 3_000
 
 let context: AudioContext | null = null
 let timer = 0
+let sink = ''
 
 function audio(): AudioContext | null {
-  if (!context && 'AudioContext' in window) context = new AudioContext()
+  if (!context && 'AudioContext' in window) {
+    context = new AudioContext()
+    if (sink) ringOn(sink)
+  }
   return context
+}
+
+/** Ring on this device ('' is the system's), beside the headset that one speaks with. */
+export function ringOn(device: string): void {
+  sink = device
+  // Chromium has it; elsewhere it rings where everything sounds
+  const ctx = context as (AudioContext & { setSinkId?: (id: string) => Promise<void> }) | null
+  void ctx?.setSinkId?.(device).catch(() => undefined)
 }
 
 /** Call from a key or click: afterwards the page may sound. */

@@ -12,6 +12,8 @@ export const useUi = defineStore('ui', () => {
   const panels = ref<Panel[]>([])
   const help = ref(false)
   const breakMenu = ref(false)
+  const phone = ref(false)
+  const keypad = ref(false)
 
   /** A panel opened from a panel lies on top of it; closing goes back. */
   function open(panel: Panel): void {
@@ -28,5 +30,5 @@ export const useUi = defineStore('ui', () => {
     panels.value = []
   }
 
-  return { panels, help, breakMenu, open, back, closeAll }
+  return { panels, help, breakMenu, phone, keypad, open, back, closeAll }
 })
