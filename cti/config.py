@@ -261,6 +261,35 @@ class OutreachSettings(Section):
         return text
 
 
+class EventSettings(Section):
+    """对外事件: what happens here, posted to other systems (`laidian events`) and kept for pulling."""
+
+    timeout_s: Seconds = Field(10.0, description="of one delivery, seconds")
+    attempts: int = Field(12, ge=1, le=50, description="tries before a delivery is put aside (死信)")
+    at_once: int = Field(8, ge=1, le=64, description="deliveries under way at the same time")
+    max_waiting: int = Field(
+        100_000, ge=10, description="deliveries that may wait for one receiver; more are put aside"
+    )
+    keep_days: int = Field(14, ge=1, le=365, description="保存天数 of events, for pulling and sending again")
+
+
+class PrivacySettings(Section):
+    """个人数据: how long what is kept (系统默认，待确认). 0 keeps it for ever; sound: recording.keep_days."""
+
+    transcripts_days: int = Field(180, ge=0, le=3650, description="转写文字: older ones are deleted")
+    contacts_days: int = Field(
+        1095, ge=0, le=36_500, description="联系历史与弹屏台账: older ones lose number, name and note"
+    )
+    menu_days: int = Field(
+        365, ge=0, le=36_500, description="自助语音登记与回呼: older ended ones are deleted"
+    )
+    audit_days: int = Field(1095, ge=0, le=36_500, description="审计: older entries are deleted")
+    hooks_days: int = Field(30, ge=1, le=365, description="推送记录: a delivery repeated later is a new one")
+    nightly: str = Field(
+        "03:30", pattern=r"^(([01]\d|2[0-3]):[0-5]\d)?$", description="when it is done; empty: never"
+    )
+
+
 class AgentSettings(Section):
     """One agent's telephony (the person with password and role is in the store)."""
 
@@ -530,6 +559,8 @@ class Settings(BaseSettings):
     tiers: TierSettings = TierSettings()
     complaints: ComplaintSettings = ComplaintSettings()
     outreach: OutreachSettings = OutreachSettings()
+    events: EventSettings = EventSettings()
+    privacy: PrivacySettings = PrivacySettings()
     agents: tuple[AgentSettings, ...] = ()
     queues: tuple[QueueSettings, ...] = ()
     break_reasons: tuple[str, ...] = Field(

@@ -117,7 +117,7 @@ class PopBook:
     def looked_up(self, key: CallKey, lookup: Lookup | None, *, by_waybill: bool = False) -> list[Effect]:
         """The answer to "who is this"; None: the deadline has passed and the pops go without it."""
         call = self._calls.get(key)
-        if call is None:
+        if call is None or call.erased:
             return []
         if lookup is None:
             if call.lookup_state is not LookupState.PENDING:
@@ -155,6 +155,23 @@ class PopBook:
         pop = replace(pop, seq=pop.seq + 1)
         self._enter(pop)
         return pop
+
+    def forget_person(self, customer_id: int | None, is_theirs: Callable[[str], bool]) -> list[Effect]:
+        """Somebody was erased: whoever has that caller on the screen sees an unknown one from now on."""
+        effects: list[Effect] = []
+        for key, call in list(self._calls.items()):
+            theirs = bool(call.number) and is_theirs(call.number)
+            found = call.lookup
+            known = [] if found is None else [found.customer, *found.candidates]
+            if not theirs and all(c is None or c.id != customer_id for c in known):
+                continue
+            call = replace(call, lookup_state=LookupState.DONE, lookup=Lookup(Outcome.NONE, "none"))
+            if theirs:
+                call = replace(call, number="", name="", context={}, asked="", erased=True)
+            self._calls[key] = call
+            for pop in self.pops_of(key):
+                self._put(replace(pop, seq=pop.seq + 1), EffectKind.CHANGED, effects, WHO | {"context"})
+        return effects
 
     def complete(self, pop_id: str, at: datetime) -> list[Effect]:
         """The wrap-up is over. Raises StateError while the call is still on."""
@@ -195,11 +212,11 @@ class PopBook:
         ours = event.direction is Direction.OUTBOUND  # then name and dialled number are not the caller's
         call = replace(
             old,
-            number=old.number or clean(event.far_number),
-            name=old.name or ("" if ours else clean(event.caller_name)),
+            number="" if old.erased else old.number or clean(event.far_number),
+            name=old.name or ("" if ours or old.erased else clean(event.caller_name)),
             did=old.did or ("" if ours else clean(event.did)),
             queue=event.queue or old.queue,
-            context=merge_context(old.context, event.context),
+            context={} if old.erased else merge_context(old.context, event.context),
         )
         ask = call.number if call.asked is None or (call.asked == "" and call.number) else None
         if ask is not None and (ask or event.kind in _SHOWN):

@@ -7,7 +7,7 @@ computing here would hold up the event loop that shares the interpreter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -15,10 +15,13 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 
-from cti.store.repos import ledger, recordings, visits
+from cti.domain.phone import parse
+from cti.store.repos import ledger, outbox, people, recordings, visits
 from cti.store.repos.commands import apply_command
 from cti.store.repos.common import insert_or_skip, upsert
-from cti.store.tables import contacts, customers, pops
+from cti.store.repos.erase import REMEMBERED, erased_lately, scrubbed
+from cti.store.repos.personal import key_hash
+from cti.store.tables import audit, contacts, customers, pops
 
 _KEY = ("id", "node", "linkedid", "agent", "pbx_at")
 _STEPS = tuple(c.name for c in pops.c if c.name not in _KEY)
@@ -29,6 +32,7 @@ _JSON = sa.JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postg
 
 def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
     """Write records to the store, in order; doing it twice changes nothing."""
+    batch = _without_erased(conn, batch)
     steps: dict[str, dict[str, Any]] = {}
     told: dict[str, dict[str, Any]] = {}
     visited: list[dict[str, Any]] = []
@@ -58,8 +62,41 @@ def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
                 recordings.apply_step(conn, record)
             case "command":
                 apply_command(conn, record)
+            case "audit":
+                _audit(conn, record)
             case other:
                 raise LookupError(f"no such record: {other}")
+
+
+def _without_erased(conn: Connection, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Who was erased does not come back: records of calls from before that lose who called."""
+    numbers, ids = erased_lately(conn, since=datetime.now(UTC) - REMEMBERED)
+    return [_bare(record, numbers, ids) for record in batch] if numbers or ids else batch
+
+
+def _bare(record: dict[str, Any], numbers: Mapping[str, datetime], ids: set[int]) -> dict[str, Any]:
+    told = dict(record.get("set", record))
+    if told.get("customer_id") in ids:
+        told["customer_id"] = None
+    erased = numbers.get(key_hash(told.get("number_key") or ""))
+    began = told.get("pbx_at") or told.get("at")
+    if erased is not None and began and datetime.fromisoformat(began) <= erased:
+        told |= {"number_key": "", "number_display": ""}
+        told |= {n: "" for n in ("note", "summary") if n in told}
+        if "ivr" in told:
+            told["ivr"] = {}
+        if told.get("snapshot"):
+            told["snapshot"] = scrubbed(told["snapshot"])
+    return {**record, "set": told} if "set" in record else told
+
+
+def _audit(conn: Connection, record: Mapping[str, Any]) -> None:
+    """Who looked at something; told again after a crash it is still one entry."""
+    row = {"at": datetime.fromisoformat(record["at"]), "who": record["who"], "action": record["action"]}
+    row |= {"subject": record["subject"], "remote": record["remote"]}
+    same = sa.select(audit.c.id).where(*(audit.c[n] == row[n] for n in ("at", "who", "action", "subject")))
+    if conn.execute(same).first() is None:
+        people.add_audit(conn, **row, detail=record.get("detail"))
 
 
 def _pops(conn: Connection, steps: dict[str, dict[str, Any]]) -> None:
@@ -101,6 +138,7 @@ def _contacts(conn: Connection, told: list[dict[str, Any]]) -> None:
         alike.setdefault(tuple(sorted(row)), []).append(row)
     for columns, some in alike.items():
         conn.execute(_contact(conn.dialect.name, columns), some)
+    outbox.emit_all(conn, [_ended(row) for row in rows if row.get("channel") == "call"])
 
 
 @cache
@@ -110,6 +148,16 @@ def _contact(dialect: str, columns: tuple[str, ...]) -> sa.Executable:
     one = {"index_elements": [contacts.c.pop_id], "index_where": sa.text("pop_id <> ''")}
     statement: sa.Executable = insert.on_conflict_do_update(**one, set_=new)
     return statement
+
+
+def _ended(row: Mapping[str, Any]) -> tuple[str, str, datetime, dict[str, Any], str]:
+    """A contact as the event that other systems are told: no name, no note, a masked number."""
+    names = ("direction", "queue", "agent", "disposition", "waybill", "talk_s", "wait_s", "customer_id")
+    told = {n: row.get(n) for n in names}
+    told["number"] = parse(row.get("number_display") or "").masked
+    told |= {"answered": bool(row.get("agent")), "began_at": row["at"].isoformat()}
+    call = f"call:{row.get('node', '')}/{row.get('linkedid', '')}"
+    return "call.ended", call, row.get("ended_at") or row["at"], told, str(row["pop_id"])
 
 
 def _known(conn: Connection, ids: set[Any]) -> set[int]:

@@ -140,6 +140,7 @@ class Call:
     lookup: Lookup | None = None
     asked: str | None = None  # the number that was looked up
     waybill_asked: str = ""
+    erased: bool = False  # the caller's data were removed meanwhile: nothing of who it is is taken any more
     ended: bool = False
 
 

@@ -42,9 +42,11 @@ from screenpop.auth import Gate
 from screenpop.card import Style
 from screenpop.control.control import Control
 from screenpop.control.orders import Order, order_from
+from screenpop.courier import Courier
 from screenpop.dial import Dialer
 from screenpop.escalation import Escalation
 from screenpop.finder import StoreFinder
+from screenpop.forgetting import Forgetting
 from screenpop.httplog import QuietLog
 from screenpop.hub import Hub
 from screenpop.integrations import Integrations
@@ -184,6 +186,14 @@ async def running(
         rounds = Rounds(db, outreach, utc_now)
         stack.push_async_callback(rounds.stop)
         rounds.start()
+        forgetting = Forgetting(
+            db, settings, utc_now, lambda customer, keys: service.forget_person(customer, keys, plan)
+        )
+        stack.push_async_callback(forgetting.stop)
+        forgetting.start()
+        courier = Courier(db, settings.events, utc_now)
+        stack.push_async_callback(courier.stop)
+        courier.start()
         if settings.tiers.nightly:
             night = Night(db, tiers, settings.tiers.nightly, zone_of(settings), utc_now)
             stack.push_async_callback(night.stop)

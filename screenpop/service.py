@@ -15,9 +15,10 @@ from typing import Protocol
 from cti.config import Settings
 from cti.domain.call import AgentEvent, CallEvent, CallEventKind, CallKey, GapEvent
 from cti.domain.customer import Lookup
-from cti.domain.phone import Plan
+from cti.domain.phone import Plan, parse
 from cti.errors import StateError, Unavailable, UsageError
 from cti.obs import get_logger
+from cti.store.repos.personal import key_hash
 from screenpop import wire
 from screenpop.auth import Principal
 from screenpop.book import PopBook
@@ -234,6 +235,17 @@ class Service:
     def choose(self, pop: Pop, lookup: Lookup) -> None:
         """The agent picked one of several customers."""
         self._carry_out(self.book.choose(pop.id, lookup), self.now())
+
+    def forget_person(self, customer_id: int | None, hashes: frozenset[str], plan: Plan) -> None:
+        """A person's data were erased: open pops lose the customer, drafts that name the customer too."""
+
+        def theirs(number: str) -> bool:
+            key = parse(number, plan).key
+            return key is not None and key_hash(key) in hashes
+
+        for pop_id in [p for p, c in self._customers.items() if c == customer_id]:
+            del self._customers[pop_id]
+        self._carry_out(self.book.forget_person(customer_id, theirs), self.now())
 
     def set_state(self, agent: str, reason: str | None) -> None:
         """小休 with a reason, or available (None). Raises Unavailable when no PBX is heard."""

@@ -10,6 +10,7 @@ from aiohttp.typedefs import Handler, Middleware
 from cti.errors import DeadlineExceeded, Unavailable
 from cti.obs import get_logger
 from screenpop.api import (
+    admin,
     complaint_voice,
     complaints,
     control,
@@ -100,6 +101,7 @@ ROUTES: tuple[Route, ...] = (
     *customer_value.ROUTES,
     *hooks.ROUTES,
     *statistics.ROUTES,
+    *admin.ROUTES,
     Route("GET", "/openapi.json", get_openapi, m.OpenApiOut, "本接口的 OpenAPI 文档", "service", public=True),
 )
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from cti.domain import signing
 from cti.store.repos.integrations import add_integration
@@ -54,3 +56,52 @@ def join_system() -> Join:
         return System(line, token, secret)
 
     return join
+
+
+@dataclass
+class Receiver:
+    """Somebody else's server that events are posted to; `answers` are given in turn, then 200."""
+
+    url: str = ""
+    answers: list[int | str] = field(default_factory=list)
+    heard: list[dict[str, Any]] = field(default_factory=list)
+    heads: list[dict[str, str]] = field(default_factory=list)
+    bodies: list[bytes] = field(default_factory=list)
+    kept: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def handle(self, request: web.Request) -> web.Response:
+        """Note what came and answer; "hang" answers never, "cut" breaks the connection."""
+        self.bodies.append(await request.read())
+        self.heads.append(dict(request.headers))
+        self.heard.append(json.loads(self.bodies[-1]))
+        answer = self.answers.pop(0) if self.answers else 200
+        self.kept.set()
+        if answer == "hang":
+            await asyncio.sleep(30)
+        if answer == "cut" and request.transport is not None:
+            request.transport.abort()
+        status = answer if isinstance(answer, int) else 200
+        elsewhere = {"Location": "http://127.0.0.1:1/"} if status == 302 else {}
+        return web.Response(status=status, headers=elsewhere)
+
+    async def count(self, wanted: int) -> None:
+        """Wait until so many deliveries have come."""
+        async with asyncio.timeout(20):
+            while len(self.heard) < wanted:
+                self.kept.clear()
+                await self.kept.wait()
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[Receiver]:
+    """A receiver on a port of its own."""
+    it = Receiver()
+    app = web.Application()
+    app.router.add_post("/hook", it.handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    it.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+    yield it
+    await runner.cleanup()

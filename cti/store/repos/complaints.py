@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from cti.domain.complaint import CATEGORIES, PENDING, ComplaintState, next_state
 from cti.domain.complaint_clock import LEVELS, Deadlines, Tier
 from cti.errors import StateError, UsageError
+from cti.store.repos import outbox
 from cti.store.repos.common import known
 from cti.store.repos.records import StaleVersion
 from cti.store.tables import complaint_events, complaints, customers
@@ -68,6 +69,10 @@ def add_complaint(
         note=summary,
         version=1,
     )
+    code = given or code
+    told = {"code": code, "category": category, "state": values["state"], "due_at": _plain(values["due_at"])}
+    told |= {n: values.get(n) for n in ("customer_id", "waybill", "source")}
+    outbox.emit(conn, "complaint.opened", f"complaint:{row}", at=opened_at, body=told, mark=f"{row}")
     return int(row)
 
 
@@ -166,6 +171,7 @@ def act_on_complaint(
     edges = {"from_state": state.value, "to_state": target.value}
     words = {"note": note, "result": outcome, "version": version + 1}
     _step(conn, complaint_id, at=at, who=who, action=action, **edges, **words)
+    _changed(conn, row, action, f"{version + 1}", at=at, before=state.value, state=target.value)
     return version + 1
 
 
@@ -189,6 +195,7 @@ def escalate(conn: Connection, *, now: datetime, deadlines: Deadlines = _DEFAULT
             continue  # another service was quicker
         words = {"note": LEVELS[level], "version": row["version"]}
         _step(conn, row["id"], at=now, who=SYSTEM, action="escalate", **words)
+        _changed(conn, row, "escalate", f"level{level}:{row['version']}", at=now, level=level)
         raised.append(int(row["id"]))
     return raised
 
@@ -237,6 +244,13 @@ def _save(conn: Connection, complaint_id: int, version: int, changes: Mapping[st
 
 def _step(conn: Connection, complaint_id: int, **values: Any) -> None:
     conn.execute(sa.insert(complaint_events).values(complaint_id=complaint_id, **values))
+
+
+def _changed(conn: Connection, row: RowMapping, action: str, mark: str, *, at: datetime, **more: Any) -> None:
+    told = {"code": row["code"], "category": row["category"], "state": row["state"], "action": action}
+    told |= {"customer_id": row["customer_id"], "waybill": row["waybill"], **more}
+    subject = f"complaint:{row['id']}"
+    outbox.emit(conn, "complaint.changed", subject, at=at, body=told, mark=f"{row['id']}:{mark}")
 
 
 def _plain(value: Any) -> Any:

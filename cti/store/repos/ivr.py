@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from cti.store.repos import outbox
 from cti.store.repos.common import insert_or_skip
 from cti.store.repos.records import add_contact
 from cti.store.tables import numbers
@@ -67,6 +68,9 @@ def save_score(conn: Connection, *, at: datetime, score: int, agent: str, **colu
     insert_or_skip(
         conn, surveys, [{"at": at, "score": score, "agent": agent, **columns}], ["node", "linkedid"]
     )
+    call = f"{columns.get('node', '')}/{columns.get('linkedid', '')}"
+    told = {"score": score, "agent": agent, "call": call}
+    outbox.emit(conn, "survey.answered", f"call:{call}", at=at, body=told, mark=call)
 
 
 # --- callbacks -----------------------------------------------------------------------------------------
@@ -82,7 +86,9 @@ def request_callback(
     if row is not None:
         return row, False
     conn.execute(sa.insert(callbacks).values(values))
-    return conn.execute(live).mappings().one(), True
+    made = conn.execute(live).mappings().one()
+    _tell(conn, "callback.requested", [made], at=requested_at)
+    return made, True
 
 
 def callback(conn: Connection, id: int) -> RowMapping | None:
@@ -130,7 +136,10 @@ def move_callback(
     """Change the state, but only from one of `old`; False where somebody else was quicker."""
     statement = sa.update(callbacks).where(callbacks.c.id == id, callbacks.c.state.in_(old), LIVE)
     attempts = callbacks.c.attempts + more_attempts
-    return conn.execute(statement.values(state=new, attempts=attempts, **columns)).rowcount == 1
+    done = conn.execute(statement.values(state=new, attempts=attempts, **columns)).rowcount == 1
+    if done and columns.get("ended_at") is not None:
+        _tell(conn, "callback.ended", [callback(conn, id)], at=columns["ended_at"])
+    return done
 
 
 def cancel_callbacks(conn: Connection, number_key: str, *, at: datetime, reason: str) -> Sequence[RowMapping]:
@@ -143,10 +152,26 @@ def cancel_callbacks(conn: Connection, number_key: str, *, at: datetime, reason:
             .where(callbacks.c.id == row["id"], LIVE)
             .values(state="cancelled", ended_at=at, reason=reason)
         )
+    _tell(conn, "callback.ended", [{**row, "state": "cancelled", "reason": reason} for row in rows], at=at)
     return rows
 
 
 def expire_callbacks(conn: Connection, *, at: datetime, after: timedelta) -> int:
     """End those that nobody could be called for in time."""
     statement = sa.update(callbacks).where(LIVE, callbacks.c.requested_at < at - after)
-    return conn.execute(statement.values(state="expired", ended_at=at, reason="too_late")).rowcount
+    over = statement.values(state="expired", ended_at=at, reason="too_late").returning(callbacks)
+    rows = conn.execute(over).mappings().all()
+    _tell(conn, "callback.ended", rows, at=at)
+    return len(rows)
+
+
+def _tell(conn: Connection, kind: str, rows: Sequence[Mapping[Any, Any] | None], *, at: datetime) -> None:
+    names = ("queue", "state", "reason", "agent", "attempts")
+    outbox.emit_all(
+        conn,
+        [
+            (kind, f"callback:{row['id']}", at, {n: row[n] for n in names}, str(row["id"]))
+            for row in rows
+            if row is not None
+        ],
+    )

@@ -203,3 +203,16 @@ def not_sent(
 def let_go(conn: Connection, ids: Sequence[int]) -> None:
     """The service stops in the middle: others may send these at once."""
     conn.execute(sa.update(deliveries).where(deliveries.c.id.in_(ids)).values(held_until=None))
+
+
+def anything(conn: Connection, *, now: datetime) -> bool:
+    """Whether there is anything to sort or to bring: a cheap look before anything is locked."""
+    d, s = deliveries.c, subscriptions.c
+    unsorted = sa.select(outbox.c.id).where(outbox.c.seq.is_(None)).limit(1)
+    if conn.execute(unsorted).first() is not None:
+        return True
+    free = sa.or_(d.held_until.is_(None), d.held_until < now)
+    open_ = sa.and_(s.disabled_at.is_(None), sa.or_(s.not_before.is_(None), s.not_before <= now))
+    due = sa.select(d.id).join(subscriptions, s.id == d.subscription_id)
+    due = due.where(d.state == "waiting", d.due_at <= now, free, open_).limit(1)
+    return conn.execute(due).first() is not None

@@ -28,6 +28,7 @@ from cti.store.types import Id, UtcDateTime
 
 MAX_CANDIDATES = 20
 SHOWN = 5  # waybills, contacts of a pop
+ERASED = sa.literal_column("'erased'", sa.Text())  # a row that stays for sums: its person is gone
 ORDERS = 9  # eight gaps between orders: domain.md §4
 
 CUSTOMER_COLUMNS = (
@@ -128,7 +129,7 @@ def who_by_id() -> Select:
     none = sa.cast(sa.null(), Id).label("contact_id")
     return _joined(
         sa.select(rule, customers.c.id.label("customer_id"), none)
-        .where(customers.c.id == CID)
+        .where(customers.c.id == CID, customers.c.source != ERASED)
         .subquery("hits")
     )
 

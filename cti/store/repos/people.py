@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
 from cti.errors import UsageError
+from cti.obs import mask
 from cti.store.repos.common import known
 from cti.store.tables import audit, sessions, users
 
@@ -151,7 +152,16 @@ def add_audit(
 ) -> None:
     """Somebody saw or changed something: ``reveal``, ``login``, ``edit`` …; entries are never changed."""
     row = {"at": at, "who": who, "action": action, "subject": subject, "remote": remote[:200]}
-    conn.execute(sa.insert(audit).values({**row, "detail": dict(detail or {})}))
+    conn.execute(sa.insert(audit).values({**row, "detail": _masked(dict(detail or {}))}))
+
+
+def _masked(value: Any) -> Any:
+    """The log tells what was done, not people's numbers."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {k: _masked(v) for k, v in value.items()}
+    return [_masked(v) for v in value] if isinstance(value, list | tuple) else value
 
 
 def list_audit(

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from cti.domain.problem import LABELS, ProblemKind, Shift, due_at
 from cti.domain.remark import RemarkCheck, check
 from cti.errors import StateError, UsageError
+from cti.store.repos import outbox
 from cti.store.repos.common import known, upsert
 from cti.store.repos.records import StaleVersion
 from cti.store.tables import waybills
@@ -101,6 +102,9 @@ def register_problem(
     code = f"WT{at:%Y%m%d}-{item_id:04d}"
     conn.execute(sa.update(problem_items).where(problem_items.c.id == item_id).values(code=code))
     _tell_waybill(conn, waybill)
+    told = {"code": code, "kind": kind.value, "waybill": waybill, "due_at": values["due_at"].isoformat()}
+    told["customer_id"] = columns.get("customer_id")
+    outbox.emit(conn, "problem.opened", f"problem:{item_id}", at=at, body=told, mark=f"{item_id}")
     return int(item_id)
 
 
@@ -123,6 +127,8 @@ def close_problem(
     if conn.execute(sa.update(problem_items).where(same).values(values)).rowcount != 1:
         raise StaleVersion(f"problem item {item_id} was changed by somebody else meanwhile")
     _tell_waybill(conn, row["waybill"], closed=True)
+    told = {n: row[n] for n in ("code", "kind", "waybill", "customer_id")}
+    outbox.emit(conn, "problem.closed", f"problem:{item_id}", at=at, body=told, mark=f"{item_id}")
     return version + 1
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from cti.domain.waybill import clean_number
 from cti.store.repos.common import insert_or_skip
+from cti.store.repos.outbox import waybill_exceptions
 from cti.store.tables import axb_bindings, customers, numbers, waybill_events, waybills
 
 
@@ -40,6 +41,7 @@ def upsert_waybills(
 ) -> WaybillCounts:
     """Write a batch; the later event decides the state, events that are known already stay single."""
     counts = WaybillCounts()
+    exceptions = []
     merged = _merged(batch)
     query = sa.select(waybills).where(waybills.c.number.in_(merged))
     existing = {row["number"]: row for row in conn.execute(query).mappings()}
@@ -50,6 +52,7 @@ def upsert_waybills(
         values = {**given.values, **parties_of(given, owners, counts)}
         if row is None:
             values.setdefault("updated_at", now)
+            exceptions.append((number, "", values.get("state", ""), values["updated_at"]))
             new.append({**BLANK, **values, "source": source, "created_at": now})
             continue
         if values.get("updated_at", row["updated_at"]) < row["updated_at"]:
@@ -57,6 +60,8 @@ def upsert_waybills(
             values = {k: v for k, v in values.items() if k not in ("state", "last_event", "updated_at")}
         changes = {k: v for k, v in values.items() if row[k] != v}
         if changes:
+            after = changes.get("state", row["state"])
+            exceptions.append((number, row["state"], after, changes.get("updated_at", row["updated_at"])))
             touched.add(number)
             same = sa.update(waybills).where(waybills.c.id == row["id"])
             conn.execute(same.values(**changes, version=row["version"] + 1))
@@ -65,6 +70,8 @@ def upsert_waybills(
         made = conn.execute(sa.insert(waybills).returning(waybills.c.id, waybills.c.number), new)
         ids |= {number: id_ for id_, number in made}
     touched |= _write_events(conn, merged, ids)
+    if source != "synthetic":
+        waybill_exceptions(conn, exceptions, now=now)
     counts.created = len(new)
     counts.changed = len(touched & existing.keys())
     counts.unchanged = len(existing) - counts.changed
