@@ -182,7 +182,14 @@ class Gate:
         """End the session; unknown tokens are ignored."""
         hashed = token_hash(token)
         self._known.pop(hashed, None)
-        await self._db.write(lambda c: people.end_session(c, hashed))
+        at = self._now()
+
+        def end(conn: Connection) -> None:
+            user = people.session_user(conn, hashed, at)
+            if people.end_session(conn, hashed) and user is not None:
+                people.add_audit(conn, at=at, who=user.username, action="logout")
+
+        await self._db.write(end)
         self._known.pop(hashed, None)
 
     async def sign_out_agent(self, agent: str) -> int:

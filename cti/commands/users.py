@@ -73,6 +73,7 @@ def run_add(args: argparse.Namespace) -> int:
             agent=args.agent,
             team=args.team,
         )
+        _told(conn, "user_add", username, {"roles": args.role or ["agent"]})
     print(f"added {username}")
     return 0
 
@@ -134,6 +135,17 @@ def _change(args: argparse.Namespace, **columns: object) -> None:
             raise UsageError(f"there is no user {args.username!r}")
         repos.update_user(conn, user.id, now=datetime.now(UTC), **columns)
         repos.end_sessions_of(conn, user.id)
+        changes = {n: True if n == "password_hash" else v for n, v in columns.items()}
+        _told(conn, "user_change", user.username, changes)
+
+
+def _told(conn: Connection, action: str, username: str, detail: dict[str, object]) -> None:
+    from datetime import UTC, datetime
+
+    from cti.store import repos
+
+    at = datetime.now(UTC)
+    repos.add_audit(conn, at=at, who="cli", action=action, subject=f"user:{username}", detail=detail)
 
 
 def _hashed() -> str:

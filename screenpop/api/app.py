@@ -11,6 +11,7 @@ from cti.errors import DeadlineExceeded, Unavailable
 from cti.obs import get_logger
 from screenpop.api import (
     admin,
+    audit,
     complaint_voice,
     complaints,
     control,
@@ -24,6 +25,7 @@ from screenpop.api import (
     ledger,
     phone,
     pops,
+    privacy,
     problems,
     qa_calls,
     qa_figures,
@@ -102,6 +104,8 @@ ROUTES: tuple[Route, ...] = (
     *hooks.ROUTES,
     *statistics.ROUTES,
     *admin.ROUTES,
+    *audit.ROUTES,
+    *privacy.ROUTES,
     Route("GET", "/openapi.json", get_openapi, m.OpenApiOut, "本接口的 OpenAPI 文档", "service", public=True),
 )
 

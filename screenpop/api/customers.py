@@ -54,6 +54,7 @@ async def get_customer(call: ApiCall) -> CustomerOut:
     )
     if found.outcome is not Outcome.ONE or found.customer is None or kept is None:
         raise ApiError(404, "no_such_customer", "没有找到这位客户，可能已被删除。")
+    _seen(call, customer_id)
     shown = []
     for row in kept.numbers:
         number = parse(row["display"], call.ctx.plan)
@@ -65,6 +66,20 @@ async def get_customer(call: ApiCall) -> CustomerOut:
         numbers=tuple(shown),
         history=card.history_part(found, hide),
         record=record_part(kept, hide),
+    )
+
+
+def _seen(call: ApiCall, customer_id: int) -> None:
+    """Who looked at a customer; through the journal, so that nobody waits for the store."""
+    call.ctx.ledger.add(
+        {
+            "op": "audit",
+            "at": call.ctx.now().isoformat(),
+            "who": call.who.username,
+            "action": "view",
+            "subject": f"customer:{customer_id}",
+            "remote": call.remote,
+        }
     )
 
 

@@ -15,12 +15,16 @@ from cti.domain.complaint_clock import LEVELS, Deadlines, Tier
 from cti.errors import StateError, UsageError
 from cti.store.repos import outbox
 from cti.store.repos.common import known
+from cti.store.repos.people import add_audit, hidden
 from cti.store.repos.records import StaleVersion
 from cti.store.tables import complaint_events, complaints, customers
 
 _DEFAULT = Deadlines()
 _CLOCK = frozenset({"category", "promised_at", "customer_id"})  # what the deadline follows from
 SYSTEM = "system"
+_WORDS = frozenset(
+    {"summary", "detail", "result", "follow_up", "caller_name"}
+)  # of people, in the record only
 
 
 def add_complaint(
@@ -125,6 +129,10 @@ def edit_complaint(
         note="、".join(sorted(changes)),
         changes=changes,
         version=version + 1,
+    )
+    subject = f"complaint:{complaint_id}"
+    add_audit(
+        conn, at=at, who=who, action="edit", subject=subject, detail={"changes": hidden(changes, _WORDS)}
     )
     return version + 1
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -153,6 +153,17 @@ def add_audit(
     """Somebody saw or changed something: ``reveal``, ``login``, ``edit`` …; entries are never changed."""
     row = {"at": at, "who": who, "action": action, "subject": subject, "remote": remote[:200]}
     conn.execute(sa.insert(audit).values({**row, "detail": _masked(dict(detail or {}))}))
+
+
+def hidden(changes: Mapping[str, Any], words: Collection[str]) -> dict[str, Any]:
+    """Changes (field → [before, after]) for the log: of free texts about people only how long they are.
+
+    The log is only added to: what stands in it cannot be erased with the person.
+    """
+    return {
+        name: [f"（{len(str(v or ''))} 字）" for v in pair] if name in words else pair
+        for name, pair in changes.items()
+    }
 
 
 def _masked(value: Any) -> Any:
