@@ -19,6 +19,7 @@ from cti.domain.phone import Plan, parse
 from cti.errors import UsageError
 from cti.store import tables as t
 from cti.store.tables_care import problem_items
+from cti.store.tables_customers import customer_changes
 from cti.store.tables_ivr import callbacks, ivr_requests, surveys
 from cti.store.tables_links import consents
 from cti.store.tables_outreach import dial_attempts, outreach_tasks
@@ -101,6 +102,7 @@ PLACES: tuple[Place, ...] = (
     Place(t.customer_contacts, "联系人", customer="customer_id", blank=None),
     Place(t.numbers, "号码", customer="customer_id", blank=None),
     Place(t.axb_bindings, "虚拟号绑定", customer="customer_id", key="peer_key", blank=None),
+    Place(customer_changes, "资料修改", customer="customer_id", blank=None),
     Place(consents, "授权", customer="customer_id", blank=None),
     Place(retention_steps, "挽留记录", customer="customer_id", blank={"note": ""}),
     Place(
