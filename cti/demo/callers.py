@@ -11,7 +11,8 @@ from cti.config import Settings
 # The share of each kind of caller; unregistered numbers lie in a block that is made up for the demo.
 UNKNOWN_BLOCK = "1390000"
 KINDS = ("known", "known", "known", "known", "known", "shared", "unknown", "anonymous", "service")
-
+VOICES = ("", "", "late", "broken")  # one in two says something: cti/demo/voices.yaml
+TALK_S = 75.0  # how long these stay: menu, ringing, and the whole talk
 
 # What callers press, as (seconds of listening, keys); all of them end with a person.
 JOURNEYS: tuple[tuple[tuple[float, str], ...], ...] = (
@@ -24,13 +25,17 @@ JOURNEYS: tuple[tuple[tuple[float, str], ...], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """One call to place. Seconds; `stay_s` is the whole call, `keys` what is pressed in the menus."""
+    """One call to place.
+
+    Seconds; `stay_s` is the whole call, `keys` what is pressed in the menus, `voice` what is said afterwards.
+    """
 
     kind: str
     number: str
     did: str
     keys: tuple[tuple[float, str], ...]
     stay_s: float
+    voice: str = ""
 
 
 def callers(settings: Settings, known: Sequence[str], shared: Sequence[str], seed: int) -> Iterator[Caller]:
@@ -46,11 +51,13 @@ def callers(settings: Settings, known: Sequence[str], shared: Sequence[str], see
             "anonymous": "anonymous",
             "service": "4008889999",
         }[kind]
+        voice = dice.choice(VOICES)
+        gives_up = dice.random() < 0.12  # before an agent answers
         yield Caller(
             kind=kind,
             number=number,
             did=dice.choices(dids, [6] + [2] * (len(dids) - 1))[0],
             keys=dice.choices(JOURNEYS, [5, 3, 2, 1])[0],
-            # one in eight gives up before an agent answers
-            stay_s=dice.uniform(6, 10) if dice.random() < 0.12 else dice.uniform(25, 45),
+            stay_s=dice.uniform(6, 10) if gives_up else TALK_S if voice else dice.uniform(25, 45),
+            voice=voice,
         )

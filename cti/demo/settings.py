@@ -34,6 +34,13 @@ device_secret = "{device_secret}"
 ari_username = "laidian"
 ari_secret = "{ari_secret}"
 
+[recording]
+enabled = true
+
+[quality]
+calls = "sample"
+sample_share = 0.4
+
 [agi]
 enabled = {agi_enabled}
 port = {agi}

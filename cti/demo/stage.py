@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,12 @@ from cti.demo.callers import Caller, callers
 from cti.demo.data import prepare_store, sign_ins
 from cti.demo.playback import PlaybackServer, Trace
 from cti.demo.settings import prepare
+from cti.demo.voices import Voices, put_together
 from cti.errors import LaidianError, Unavailable
 
 TRACES = Path(__file__).parent / "traces"
 ANSWER_AFTER_S = (5.0, 9.0)  # long enough to see the pop ring
+MANNERS = {"1002": "good", "1003": "rude"}  # how an agent talks: cti/demo/voices.yaml
 AT_ONCE = 6  # callers on the line at the same time
 READY_S = 60.0
 
@@ -51,6 +53,7 @@ class Stage:
     fresh: bool
     seconds: float | None
     asterisk: bool
+    voices: Voices = field(default_factory=lambda: Voices({}, {}))
 
     async def run(self) -> int:
         """Play; exit status 0 when everything was stopped cleanly."""
@@ -89,9 +92,11 @@ class Stage:
         stack.push_async_callback(asyncio.to_thread, instance.down)
         phones = await stack.enter_async_context(Phones(settings))
         dice = random.Random(self.seed)  # noqa: S311 - a demo's dice
+        self.voices = await asyncio.to_thread(put_together, self.folder / "voices")
         for agent in settings.agents:
+            says = self.voices.agents[MANNERS.get(agent.number, "plain")]
             for device in agent.devices or (agent.number,):
-                await phones.agent(device, answer_after=dice.uniform(*ANSWER_AFTER_S))
+                await phones.agent(device, answer_after=dice.uniform(*ANSWER_AFTER_S), steps=(says,))
         return phones
 
     async def _recorded(self, stack: contextlib.AsyncExitStack, settings: Settings) -> PlaybackServer:
@@ -115,7 +120,7 @@ class Stage:
             if len(running) < (AT_ONCE if not traces else 1):
                 caller = next(stream)
                 act = (
-                    _place(pbx, caller, menus=self.asterisk)
+                    _place(pbx, caller, self.voices, menus=self.asterisk)
                     if isinstance(pbx, Phones)
                     else pbx.play(traces[turn % len(traces)], caller.number, datetime.now(UTC))
                 )
@@ -141,11 +146,11 @@ class Stage:
         )
 
 
-async def _place(phones: Phones, caller: Caller, *, menus: bool) -> None:
+async def _place(phones: Phones, caller: Caller, voices: Voices, *, menus: bool) -> None:
     pressed = [step for wait_s, keys in caller.keys for step in (scenario.wait(wait_s), scenario.dtmf(keys))]
-    call = await phones.call(
-        caller.did, number=caller.number, steps=pressed if menus else (), hold=caller.stay_s
-    )
+    said = [voices.callers[caller.voice]] if caller.voice in voices.callers else []
+    steps = [*(pressed if menus else ()), *said]
+    call = await phones.call(caller.did, number=caller.number, steps=steps, hold=caller.stay_s)
     await call.result(timeout_s=180)
 
 
