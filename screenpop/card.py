@@ -64,8 +64,12 @@ def surname(name: str) -> str:
     return name[:2] if len(name) > 2 and _COMPOUND.match(name) else name[:1]
 
 
-def greeting(customer: Customer | None, style: Style) -> str:
-    """The sentence to say first: ``王先生，请问有什么可以帮助您？``."""
+def greeting(customer: Customer | None, style: Style, direction: Direction = Direction.INBOUND) -> str:
+    """The sentence to say first: ``王先生，请问有什么可以帮助您？``; calling out, that of JG 5.4 (OUT-01)."""
+    if direction is Direction.OUTBOUND:
+        known = customer is not None and customer.title and customer.name != customer.company
+        who = f"{surname(customer.name)}{customer.title}" if customer is not None and known else "先生/女士"
+        return f"您好，请问您是{who}吗？"
     if customer is None or not customer.name:
         return style.greeting_unknown.format(company=style.company)
     if customer.title and customer.name != customer.company:
@@ -100,7 +104,7 @@ def _made(pop: Pop, call: Call, style: Style, names: frozenset[str], *, masked: 
     if "hints" in names:
         customer = _customer(call.lookup)
         alerts = tuple(hide(a) for a in customer.alerts) if customer is not None else ()
-        made["hints"] = wire.HintsPart(greeting=greeting(customer, style), alerts=alerts)
+        made["hints"] = wire.HintsPart(greeting=greeting(customer, style, call.direction), alerts=alerts)
     return made
 
 

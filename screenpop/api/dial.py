@@ -14,7 +14,7 @@ from cti.domain.phone import parse
 from cti.store import repos
 from cti.store.repos import dialling
 from cti.store.repos.dialling import DialRefused
-from cti.store.repos.outreach import task
+from cti.store.repos.outreach import Given, act, task
 from cti.store.tables import numbers
 from screenpop.api import dial_models as m
 from screenpop.api.pops import own_pop
@@ -53,6 +53,7 @@ async def dial(call: ApiCall) -> m.DialOut:
     if (why := dialer.why_not(who.agent)) is not None:
         raise _refused(why)
     target = await _target(call, body)
+    await _take(call, target.task_id)
     try:
         row, new = await dialer.dial(target, key=body.key, agent=who.agent, username=who.username)
     except DialRefused as e:
@@ -106,6 +107,22 @@ async def _target(call: ApiCall, body: m.DialIn) -> Target:
     if body.number_id is not None or not of["number_display"]:
         raise _NO_NUMBER
     return Target(parse(of["number_display"], plan), of["customer_id"], **about)
+
+
+async def _take(call: ApiCall, task_id: int | None) -> None:
+    """Who calls for a task has taken it: two people do not call for the same one."""
+    if task_id is None:
+        return
+    who, at = call.who.username, call.ctx.now()
+
+    def write(conn: Connection) -> None:
+        row = task(conn, task_id)
+        if row is not None and row["state"] == TaskState.OPEN.value:
+            act(conn, task_id, "take", version=row["version"], who=who, now=at, given=Given())
+        elif row is None or row["owner"] != who:
+            raise ApiError(409, "changed_meanwhile", "这个任务刚被别人领取，请刷新后再看。")
+
+    await call.ctx.db.write(write)
 
 
 def _may_call(call: ApiCall, of: RowMapping | None) -> None:

@@ -56,6 +56,11 @@ def task(conn: Connection, task_id: int) -> RowMapping | None:
     return conn.execute(sa.select(outreach_tasks).where(_T.id == task_id)).mappings().first()
 
 
+def id_of(conn: Connection, key: str) -> int:
+    """The task of a key that was just written."""
+    return int(conn.execute(sa.select(_T.id).where(_T.key == key)).scalar_one())
+
+
 def steps_of(conn: Connection, task_id: int, *, after: int = -1) -> Sequence[RowMapping]:
     """What was done with a task, oldest first; `after` leaves out the steps up to this version."""
     s = outreach_steps.c

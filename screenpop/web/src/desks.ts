@@ -37,6 +37,13 @@ export const DESKS: readonly Desk[] = [
     view: () => import('@/views/CareView.vue'),
   },
   {
+    name: 'outreach',
+    path: '/outreach/:page(tasks|figures)?/:id(\\d+)?',
+    title: 'outreach.nav',
+    roles: ['agent', 'supervisor', 'qa_lead', 'admin'],
+    view: () => import('@/views/OutreachView.vue'),
+  },
+  {
     name: 'supervisor',
     path: '/supervisor',
     title: 'nav.supervisor',

@@ -13,7 +13,7 @@ export const router = createRouter({
 })
 
 // open to nearly everybody, and nobody's own
-const SHARED = new Set(['customers', 'care'])
+const SHARED = new Set(['customers', 'care', 'outreach'])
 
 /** The first desk a person may use. */
 export function homeOf(roles: Parameters<typeof mayUse>[1]): string {

@@ -2,6 +2,7 @@ import care from './care.en'
 import floor from './floor.en'
 import customers from './customers.en'
 import phone from './phone.en'
+import outreach from './outreach.en'
 import qa from './qa.en'
 import type { Messages } from './shape'
 import statistics from './statistics.en'
@@ -471,6 +472,7 @@ const en: Messages = {
   customers,
   filter: { clear: 'Clear filters' },
   phone,
+  outreach,
   qa,
   statistics,
   value,

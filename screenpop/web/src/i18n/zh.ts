@@ -2,6 +2,7 @@ import care from './care.zh'
 import floor from './floor.zh'
 import customers from './customers.zh'
 import phone from './phone.zh'
+import outreach from './outreach.zh'
 import qa from './qa.zh'
 import statistics from './statistics.zh'
 import value from './value.zh'
@@ -472,6 +473,7 @@ export default {
   customers,
   filter: { clear: '清除筛选' },
   phone,
+  outreach,
   qa,
   statistics,
   value,

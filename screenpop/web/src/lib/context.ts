@@ -9,7 +9,7 @@ export interface MenuContext {
 }
 
 /** Shown in their own place, or known from the customer's record. */
-const KNOWN = new Set(['path', 'waybill', 'waybill_state', 'tier', 'priority'])
+const KNOWN = new Set(['path', 'waybill', 'waybill_state', 'tier', 'priority', 'task', 'dial', 'dial_status'])
 const MAX_STEPS = 8
 const MAX_CHARS = 60
 
