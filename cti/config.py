@@ -318,6 +318,7 @@ class QueueSettings(Section):
     service_level_s: int = Field(20, ge=1, le=600, description="service level: answered within, seconds")
     desk: Literal["hotline", "station"] = Field("hotline", description="whose service language applies")
     station: str = Field("", max_length=32, description="站点名 that is said at the answer, desk = station")
+    live_help: bool = Field(False, description="实时辅助: text and reminders on the card during the talk")
 
 
 class AsteriskSettings(Section):
@@ -519,6 +520,15 @@ class SpeechSettings(Section):
     longest_s: float = Field(7200.0, gt=0, le=86_400, description="longer recordings are not transcribed")
 
 
+class LiveSettings(Section):
+    """实时辅助 while the customer speaks, for the queues with live_help; needs ari_url of the node."""
+
+    max_calls: int = Field(
+        4, ge=1, le=64, description="talks listened to at once; more go on without, and say 繁忙"
+    )
+    workers: int = Field(1, ge=1, le=8, description="listening processes, each with a model of its own")
+
+
 class QualitySettings(Section):
     """服务用语质检."""
 
@@ -581,6 +591,7 @@ class Settings(BaseSettings):
     speech: SpeechSettings = SpeechSettings()
     quality: QualitySettings = QualitySettings()
     floor: FloorSettings = FloorSettings()
+    live: LiveSettings = LiveSettings()
 
     @property
     def recordings(self) -> Path:

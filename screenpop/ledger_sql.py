@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Connection
 
 from cti.domain.phone import parse
-from cti.store.repos import ledger, outbox, people, recordings, visits
+from cti.store.repos import ledger, live, outbox, people, recordings, visits
 from cti.store.repos.commands import apply_command
 from cti.store.repos.common import insert_or_skip, upsert
 from cti.store.repos.erase import REMEMBERED, erased_lately, scrubbed
@@ -64,6 +64,8 @@ def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
                 apply_command(conn, record)
             case "audit":
                 _audit(conn, record)
+            case "live_flag":
+                live.keep_flag(conn, record["set"])
             case other:
                 raise LookupError(f"no such record: {other}")
 

@@ -19,7 +19,7 @@ from aiohttp import web
 from sqlalchemy.engine import Connection
 
 from cti.ami.client import AmiClient
-from cti.ami.fleet import Fleet
+from cti.ami.fleet import Both, Fleet
 from cti.config import Settings
 from cti.domain.call import AgentState, CallEvent, CallKey
 from cti.domain.phone import Plan, parse
@@ -52,6 +52,7 @@ from screenpop.hub import Hub
 from screenpop.integrations import Integrations
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
+from screenpop.live import LiveHelp
 from screenpop.night import Night
 from screenpop.phone.relay import PhoneRelay
 from screenpop.pop import Call, Pop
@@ -76,6 +77,7 @@ class Running:
     host: str
     port: int
     fleet: Fleet | None
+    live: LiveHelp | None = None
 
     @property
     def url(self) -> str:
@@ -198,7 +200,12 @@ async def running(
             night = Night(db, tiers, settings.tiers.nightly, zone_of(settings), utc_now)
             stack.push_async_callback(night.stop)
             night.start()
+        live = None
         if pbx and settings.ami:
+            live = _live(settings, service, ledger)
+            if live is not None:
+                stack.push_async_callback(live.stop)
+                live.start()
             router = _router(settings, service, tiers.schemes) if settings.routing.enabled else None
 
             def hear(event: Event) -> None:
@@ -208,6 +215,8 @@ async def running(
                     recordings.hear(event)
                     dialer.hear(event)
                 service.hear(event)
+                if live is not None and isinstance(event, CallEvent):
+                    live.hear(event)
 
             def resynced(node: str, at: datetime) -> None:
                 service.resynced(node, at)
@@ -216,12 +225,13 @@ async def running(
                     router.resynced(node)
                 dialer.resynced(node, nodes.calls(node))
 
+            beside = Both(recordings, live) if live is not None else recordings
             fleet = Fleet(
                 settings.ami,
                 settings.roster(),
                 hear,
                 on_resynced=resynced,
-                beside=recordings,
+                beside=beside,
                 on_moved=control.moved,
             )
             nodes.fleet = control.fleet = fleet
@@ -251,7 +261,7 @@ async def running(
             except OSError as e:
                 raise Unavailable(f"cannot listen on {host}:{port}: {e.strerror}") from e
             _log.info("ready", host=host, port=port)
-        yield Running(ctx, host, port, nodes.fleet)
+        yield Running(ctx, host, port, nodes.fleet, live)
         _log.info("stopping")
 
 
@@ -269,6 +279,16 @@ def _router(settings: Settings, service: Service, schemes: Iterable[Scheme]) -> 
     router = Router(settings, priorities_of(schemes), free, service.metrics, utc_now)
     service.on_found = router.found
     return router
+
+
+def _live(settings: Settings, service: Service, ledger: LedgerWriter) -> LiveHelp | None:
+    """Live help, where a queue has it and a node can give the sound."""
+    if not any(q.live_help for q in settings.queues):
+        return None
+    if not any(n.ari_url for n in settings.ami):
+        _log.warning("live_help is set for a queue, but no [[ami]] node has ari_url")
+        return None
+    return LiveHelp(settings, service, ledger)
 
 
 class _Nodes:

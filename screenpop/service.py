@@ -77,6 +77,7 @@ class Service:
         self.on_found = on_found
         self.on_agent: Callable[[str], None] = lambda _: None
         self.listened_to: Callable[[str], bool] = lambda _: False
+        self.on_join: Callable[[Member], None] | None = None  # hears of a page that has got its snapshot
         self.hub = Hub()
         self.metrics = Metrics()
         self.recorder = recorder
@@ -207,6 +208,8 @@ class Service:
             server_time=at,
         )
         member.put(wire.encode(ready))
+        if self.on_join is not None:
+            self.on_join(member)
         return True
 
     def acked(self, who: Principal, pop_id: str) -> None:

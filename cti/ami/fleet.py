@@ -35,6 +35,26 @@ class Beside(Protocol):
 _log = get_logger("ami.fleet")
 
 
+class Both:
+    """Two listeners beside the trackers, the first first; a fault of one does not deafen the other."""
+
+    def __init__(self, first: Beside, second: Beside) -> None:
+        self._listeners = (first, second)
+
+    def messages(self, node: str, batch: Sequence[Message], received: datetime) -> None:
+        """To each."""
+        for listener in self._listeners:
+            try:
+                listener.messages(node, batch, received)
+            except Exception:  # noqa: BLE001 - must not cost the other its messages
+                _log.exception("listener failed", node=node)
+
+    def resync(self, node: str, channels: Sequence[Message], at: datetime) -> None:
+        """To each."""
+        for listener in self._listeners:
+            listener.resync(node, channels, at)
+
+
 class NodeEars:
     """The consumer of one client: messages through the tracker to `on_event`."""
 

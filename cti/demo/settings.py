@@ -41,6 +41,9 @@ enabled = true
 calls = "sample"
 sample_share = 0.4
 
+[live]
+max_calls = 2
+
 [agi]
 enabled = {agi_enabled}
 port = {agi}
@@ -61,6 +64,7 @@ did = "95543"
 strategy = "ringall"
 ring_s = 20
 wrapup_s = 15
+live_help = true
 
 [[queues]]
 name = "vip"

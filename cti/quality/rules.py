@@ -14,16 +14,17 @@ from typing import Any
 import yaml
 
 from cti.errors import ConfigError
-from cti.quality import expr
+from cti.quality import expr, occasion
 from cti.quality.build import Builder, Faults
 from cti.quality.expr import Expr, phrases_of, refs_of
+from cti.quality.occasion import Live
 
 PRESETS = Path(__file__).parent / "presets"
 DEFAULT = ("common", "hotline", "station", "outbound")
 UNCONFIRMED = "系统默认，待确认"
 _TOP = frozenset({"title", "version", "applies", "parameters", "rules", "include", "example_call"})
 _RULE = frozenset(
-    {"id", "title", "source", "weight", "fatal", "advisory", "confirmed", "when", "check", "examples"}
+    {"id", "title", "source", "weight", "fatal", "advisory", "confirmed", "when", "check", "live", "examples"}
 )
 
 
@@ -50,7 +51,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `weight` in points (0: advisory); `fatal` costs the whole score once a person confirms it."""
+    """One rule. `weight` in points (0: advisory); `fatal` costs the whole score once a person confirms it.
+
+    `live`: on what occasion its sentence is prompted during the call; it changes no verdict.
+    """
 
     id: str
     title: str
@@ -63,6 +67,7 @@ class Rule:
     examples: tuple[Example, ...]
     file: str
     line: int
+    live: Live | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +215,7 @@ class _File:
         self.build.where = f"rule {id}: "
         when = self.build.expression(given["when"]) if "when" in given else expr.All(())
         check = self.build.expression(given["check"])
+        live = occasion.build(self.build, given["live"], when, check) if "live" in given else None
         examples = self._examples(given.get("examples"), base)
         self.build.where = ""
         advisory = self.build.flag(given.get("advisory"))
@@ -228,6 +234,7 @@ class _File:
             tuple(examples),
             self.path.name,
             line,
+            live,
         )
 
     def _examples(self, node: yaml.Node | None, base: Mapping[str, Any]) -> list[Example]:

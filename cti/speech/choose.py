@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cti.errors import LaidianError, Unavailable
 from cti.speech import models
-from cti.speech.engine import Engine
+from cti.speech.listening import StreamEngine
 from cti.speech.models import ModelState
 
 VOSK_MODEL = "vosk-model-small-cn-0.22"
@@ -54,7 +54,7 @@ def choose(
     return Choice("whisper", whisper.id, models.folder_of(whisper, models_dir), reason)
 
 
-def load_engine(choice: Choice, *, threads: int = 1) -> Engine:
+def load_engine(choice: Choice, *, threads: int = 1) -> StreamEngine:
     """Load the chosen engine's model (seconds, hundreds of MB)."""
     if choice.engine == "vosk":
         from cti.speech.vosk_engine import VoskEngine

@@ -10,7 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from cti import __version__
 from cti.domain.scopes import SCOPES
-from screenpop import wire
+from screenpop import wire, wire_live
 from screenpop.api.route import JSON, JSON_KINDS, ErrorAnswer, Route
 
 _REF = "#/components/schemas/{model}"
@@ -27,7 +27,10 @@ _ERRORS = {
     503: "数据库或交换机暂时不可用",
 }
 _CLIENT = (wire.Auth, wire.Ack, wire.Ping)
-_SERVER = (wire.Ready, wire.Pop, wire.PopUpdate, wire.PopClose, wire.State, wire.Error, wire.Pong)
+_SERVER = (
+    *(wire.Ready, wire.Pop, wire.PopUpdate, wire.PopClose, wire.State, wire.Error, wire.Pong),
+    *(wire_live.LiveText, wire_live.LiveHint, wire_live.LiveState, wire_live.LiveFlag),
+)
 
 
 def document(routes: Iterable[Route]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from cti import __version__
 from cti.__main__ import parser
 from cti.commands.settings import keys, markdown
 from cti.config import Settings
-from screenpop import wall_wire, wire
+from screenpop import wall_wire, wire, wire_live
 from screenpop.phone import wire as phone_wire
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,8 @@ def test_close_codes_are_documented(code: int) -> None:
 
 
 def _message_types() -> list[str]:
-    named = [*vars(wire).values(), *vars(wall_wire).values(), *vars(phone_wire).values()]
+    modules = (wire, wire_live, wall_wire, phone_wire)
+    named = [value for module in modules for value in vars(module).values()]
     models = [m for m in named if isinstance(m, type) and issubclass(m, wire.BaseModel)]
     return sorted(
         {get_args(m.model_fields["type"].annotation)[0] for m in models if "type" in m.model_fields}

@@ -3,6 +3,7 @@
  * table of the socket (protocol version 1). Times are ISO 8601 in UTC; texts are untrusted and only ever
  * rendered as text.
  */
+import type { LiveMessage } from './live'
 
 export type Role = 'agent' | 'supervisor' | 'qa' | 'qa_lead' | 'inspector' | 'admin'
 export type AgentStateName = 'available' | 'ringing' | 'busy' | 'paused' | 'offline'
@@ -240,6 +241,7 @@ export type ServerMessage =
   | ({ type: 'state' } & AgentStatus)
   | { type: 'error'; code: string; message: string }
   | { type: 'pong'; server_time: string }
+  | LiveMessage
 
 export type ClientMessage =
   | { type: 'auth'; token: string; tab: string }

@@ -3,6 +3,7 @@ import floor from './floor.en'
 import customers from './customers.en'
 import phone from './phone.en'
 import outreach from './outreach.en'
+import live from './live.en'
 import qa from './qa.en'
 import type { Messages } from './shape'
 import statistics from './statistics.en'
@@ -381,6 +382,7 @@ const en: Messages = {
       complaint: 'New complaint',
       reveal: 'Show the whole number',
       recording: 'Pause or resume recording (payment data)',
+      live: 'Fold or unfold live help',
       switch: 'Switch to the other call',
       waybill: 'Open the waybill typed or the latest',
       timeline: 'Go to the time line',
@@ -473,6 +475,7 @@ const en: Messages = {
   filter: { clear: 'Clear filters' },
   phone,
   outreach,
+  live,
   qa,
   statistics,
   value,

@@ -3,6 +3,7 @@ import floor from './floor.zh'
 import customers from './customers.zh'
 import phone from './phone.zh'
 import outreach from './outreach.zh'
+import live from './live.zh'
 import qa from './qa.zh'
 import statistics from './statistics.zh'
 import value from './value.zh'
@@ -380,6 +381,7 @@ export default {
       complaint: '登记投诉',
       reveal: '显示完整号码',
       recording: '暂停或恢复录音（客户说支付信息时）',
+      live: '收起或展开实时辅助',
       switch: '切换到另一路来电',
       waybill: '打开菜单里输入的或最近的运单',
       timeline: '到时间线',
@@ -474,6 +476,7 @@ export default {
   filter: { clear: '清除筛选' },
   phone,
   outreach,
+  live,
   qa,
   statistics,
   value,

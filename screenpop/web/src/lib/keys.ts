@@ -11,6 +11,7 @@ export type Action =
   | 'complaint'
   | 'reveal'
   | 'recording'
+  | 'live'
   | 'switch'
   | 'waybill'
   | 'timeline'
@@ -41,6 +42,7 @@ export const BINDINGS: readonly Binding[] = [
   { action: 'complaint', keys: 'Alt C', group: 'call' },
   { action: 'reveal', keys: 'Alt R', group: 'call' },
   { action: 'recording', keys: 'Alt P', group: 'call' },
+  { action: 'live', keys: 'Alt L', group: 'call' },
   { action: 'switch', keys: 'Alt S', group: 'call' },
   { action: 'waybill', keys: 'Alt W', group: 'call' },
   { action: 'customer', keys: 'Alt I', group: 'call' },
@@ -60,6 +62,7 @@ const ALT: Record<string, Action> = {
   KeyC: 'complaint',
   KeyR: 'reveal',
   KeyP: 'recording',
+  KeyL: 'live',
   KeyS: 'switch',
   KeyW: 'waybill',
   KeyI: 'customer',

@@ -5,6 +5,7 @@
 import { defineStore } from 'pinia'
 import { computed, nextTick, ref, watch } from 'vue'
 import { api } from '@/api/client'
+import { isLive } from '@/api/live'
 import { AgentSocket, CLOSE, type LinkState } from '@/api/socket'
 import type { AgentStateName, AgentStatus, Gap, Pop, ServerMessage, ServiceNotice } from '@/api/types'
 import { standForLeader } from '@/lib/leader'
@@ -13,6 +14,7 @@ import { knock, startRing, stopRing } from '@/lib/ring'
 import { parseTime } from '@/lib/time'
 import { onWake } from '@/lib/wake'
 import { useClock } from './clock'
+import { useLive } from './live'
 import { usePops } from './pops'
 import { usePrefs } from './prefs'
 import { useSession } from './session'
@@ -22,6 +24,7 @@ const RECOVERED_SHOWN_MS = 8_000
 export const useDesk = defineStore('desk', () => {
   const session = useSession()
   const pops = usePops()
+  const live = useLive()
   const clock = useClock()
   const prefs = usePrefs()
   const tab = crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2)
@@ -118,6 +121,10 @@ export const useDesk = defineStore('desk', () => {
   }
 
   function hear(message: ServerMessage): void {
+    if (isLive(message)) {
+      live.hear(message)
+      return
+    }
     switch (message.type) {
       case 'ready':
         setClock(message.server_time)
@@ -126,6 +133,7 @@ export const useDesk = defineStore('desk', () => {
         countedAt.value = clock.now
         ready.value = true
         acked.clear()
+        live.reset() // told anew right after this
         pops.snapshot(message.snapshot, message.drafts)
         void acknowledge(message.snapshot.map((pop) => pop.id))
         void pops.loadRecent()

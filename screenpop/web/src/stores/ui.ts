@@ -11,6 +11,8 @@ export type Panel =
 export const useUi = defineStore('ui', () => {
   const panels = ref<Panel[]>([])
   const help = ref(false)
+  /** A text that the search is to look for. */
+  const asked = ref('')
   const breakMenu = ref(false)
   const phone = ref(false)
   const keypad = ref(false)
@@ -30,5 +32,9 @@ export const useUi = defineStore('ui', () => {
     panels.value = []
   }
 
-  return { panels, help, breakMenu, phone, keypad, open, back, closeAll }
+  function ask(text: string): void {
+    asked.value = text
+  }
+
+  return { asked, ask, panels, help, breakMenu, phone, keypad, open, back, closeAll }
 })

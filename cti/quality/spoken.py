@@ -1,0 +1,153 @@
+"""Numbers that a caller speaks: 幺三八 零零幺三 八零零零 → 13800138000, as a phone or a waybill number.
+
+Pure. Recognisers write spoken digits as Chinese or as figures, grouped or not, with fillers between; a
+number may go on over several utterances. What is found is a proposal to look up, never a fact.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from cti.domain.phone import NumberClass, Plan, parse
+from cti.quality import sound
+
+_DIGITS = {
+    **{d: d for d in "0123456789"},
+    **dict(zip("零一二三四五六七八九", "0123456789", strict=True)),
+    "〇": "0", "洞": "0", "幺": "1", "么": "1", "妖": "1", "腰": "1", "两": "2", "拐": "7", "勾": "9",
+}  # fmt: skip
+_TIMES = {"两": 2, "三": 3, "四": 4, "2": 2, "3": 3, "4": 4}
+_OPEN = frozenset("么妖腰洞两拐勾")  # words of their own too: digits only beside digits
+_BETWEEN = sound.FILLERS | frozenset(" ,，、.。-－—~·…的是然后杠再")
+_LETTER = re.compile(r"[A-Za-z]")
+_GO_ON_MS = 4_000  # a longer pause ends a number
+_LONGEST = 24
+_SHORTEST = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """A number that was spoken: `value` as it is looked up, `t0`–`t1` in ms of the call."""
+
+    kind: Literal["phone", "waybill"]
+    value: str
+    t0: int
+    t1: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    text: str
+    t0: int
+    t1: int
+    whole: bool  # nothing but the number was said
+
+
+@dataclass(slots=True)
+class NumberEar:
+    """Listens to one caller. `pattern` matches waybill numbers (setting waybills.pattern)."""
+
+    pattern: re.Pattern[str]
+    prefixes: Sequence[str] = ()
+    plan: Plan = field(default_factory=Plan)
+    _open: _Run | None = None
+    _told: set[str] = field(default_factory=set)
+
+    def heard(self, text: str, t0: int, t1: int) -> list[Spoken]:
+        """One utterance of the caller; the numbers that are whole now and were not told before."""
+        runs = runs_in(text)
+        if not runs:
+            self._open = None
+            return []
+        out: list[Spoken] = []
+        for place, (digits, starts, ends) in enumerate(runs):
+            begin = t0
+            before = self._open if place == 0 else None
+            if before is not None and starts and t0 - before.t1 <= _GO_ON_MS:
+                joined = before.text + digits
+                if len(joined) <= _LONGEST and self._number(joined, before.t0, t1, out):
+                    self._open = None
+                    continue
+                digits, begin = (joined, before.t0) if len(joined) <= _LONGEST else (digits, t0)
+            found = self._number(digits, begin, t1, out)
+            # a number that may go on: the utterance ended with it
+            self._open = _Run(digits, begin, t1, starts) if ends and not (found and starts) else None
+        return out
+
+    def _number(self, digits: str, t0: int, t1: int, out: list[Spoken]) -> bool:
+        kind = self._kind(digits)
+        if kind is None:
+            return False
+        if digits not in self._told:
+            self._told.add(digits)
+            out.append(Spoken(kind, digits, t0, t1))
+        return True
+
+    def _kind(self, digits: str) -> Literal["phone", "waybill"] | None:
+        if len(digits) < _SHORTEST:
+            return None
+        if digits.isdigit():
+            number = parse(digits, self.plan)
+            if number.cls is NumberClass.MOBILE and len(digits) == 11:
+                return "phone"
+            if number.cls is NumberClass.FIXED and digits.startswith("0"):
+                return "phone"
+        bare = digits
+        for prefix in self.prefixes:
+            if prefix and digits.upper().startswith(prefix.upper()):
+                bare = digits[len(prefix) :]
+        if self.pattern.fullmatch(digits) or self.pattern.fullmatch(bare):
+            return "waybill"
+        return None
+
+
+def runs_in(text: str) -> list[tuple[str, bool, bool]]:
+    """Runs of spoken digits: the digits, whether the text starts with them and whether it ends with them.
+
+    >>> runs_in("我的单号是幺二三，四五六")
+    [('123456', False, True)]
+    """
+    chars = list(sound.simplify(text))
+    out: list[tuple[str, bool, bool]] = []
+    i = 0
+    while i < len(chars):
+        if chars[i] not in _DIGITS and not _LETTER.match(chars[i]):
+            i += 1
+            continue
+        start, digits, last = i, "", i
+        while i < len(chars):
+            char = chars[i]
+            several = _several(chars, i)
+            if several:
+                digits += several
+                i += 3
+                last = i
+            elif char in _DIGITS:
+                digits += _DIGITS[char]
+                i += 1
+                last = i
+            elif _LETTER.match(char) and (not digits or digits.isalpha()):
+                digits += char.upper()  # letters only before the digits
+                i += 1
+                last = i
+            elif char in _BETWEEN:
+                i += 1
+            else:
+                break
+        lone = last - start == 1 and chars[start] in _OPEN
+        if any(d.isdigit() for d in digits) and not lone:
+            before = all(c in _BETWEEN for c in chars[:start])
+            after = all(c in _BETWEEN for c in chars[last:])
+            out.append((digits, before, after))
+        i = max(i, start + 1)
+    return out
+
+
+def _several(chars: list[str], i: int) -> str:
+    """三个八 → 888."""
+    if i + 2 < len(chars) and chars[i] in _TIMES and chars[i + 1] == "个" and chars[i + 2] in _DIGITS:
+        return _DIGITS[chars[i + 2]] * _TIMES[chars[i]]
+    return ""

@@ -1,0 +1,21 @@
+/** Live help. */
+export default {
+  title: 'Live help',
+  text: 'Live text',
+  fold: 'Fold or unfold live help',
+  onlyHints: 'Hints only; the score is made from the recording',
+  nothing: 'Nothing is due',
+  waitFor: 'Pause {n} s more',
+  sayNow: 'Say now',
+  hangupIn: 'Pause {n} s more before hanging up',
+  hangupNow: 'You may hang up now',
+  name: 'Call the customer {name}',
+  nameMaybe: 'Perhaps {name}: check before you use it',
+  forbidden: 'Do not say',
+  forbiddenMaybe: 'Perhaps forbidden',
+  openNumber: 'Open',
+  leg: { agent: 'You', caller: 'Caller' },
+  what: { phone: 'Phone', waybill: 'Waybill' },
+  kind: { silence: 'Silent caller', hangup: 'Silent caller', name: 'Name', forbidden: 'Forbidden', closing: 'Closing', quiet: 'Quiet caller', noise: 'Noisy line', number: 'Number' },
+  state: { opening: 'Connecting…', on: '', finals_only: 'Busy: whole sentences only', silence_only: 'No recogniser: silence and volume only', busy: 'Live help is busy: no live text in this call', retrying: 'Live help was cut and is coming back; the call is not touched', off: 'The call has ended' },
+}

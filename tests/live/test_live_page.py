@@ -1,0 +1,97 @@
+"""The panel of live help in a real browser: text, hints with count-down, numbers, folding, coming back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from screenpop import wire
+from screenpop.wire_live import LiveHint, LiveState, LiveText, TextPart
+from tests.plugins.browser import keep, signed_in
+from tests.plugins.screenpop import WANG, PopLine, Story
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+class Talk:
+    """Says what the service would say of one talk."""
+
+    def __init__(self, line: PopLine, pop: str) -> None:
+        self._line, self.pop = line, pop
+
+    def tell(self, message: wire.Wire) -> None:
+        """To the agent's pages."""
+        text = wire.encode(message)
+        self._line.parts.ctx.service.hub.to_agent("1001", lambda _: text)
+
+    def say(self, leg: Any, n: int, *parts: tuple[str, bool], final: bool = True) -> None:
+        """An utterance."""
+        shown = tuple(TextPart(text=t, sure=s) for t, s in parts)
+        self.tell(LiveText(id=self.pop, leg=leg, n=n, t0_ms=n * 2000, t1_ms=None, final=final, parts=shown))
+
+    def hint(self, key: str, kind: Any, **fields: Any) -> None:
+        """A reminder."""
+        self.tell(LiveHint(id=self.pop, key=key, kind=kind, **fields))
+
+
+async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: type[Story]) -> None:
+    """Text rolls without moving the card, hints count down and go, a number opens, folding is remembered."""
+    complaints: list[str] = []
+    page = await signed_in(browser, popline.base, "a1001", complaints)
+    call = story(number=WANG)
+    popline.hear(*call.rings("1001"), *call.answered("1001"))
+    card = page.get_by_test_id("pop-card")
+    await expect(card).to_have_attribute("data-state", "talking")
+    await expect(page.get_by_test_id("live-panel")).to_have_count(0)
+    talk = Talk(popline, str(await card.get_attribute("data-pop-id")))
+    now = popline.parts.ctx.now
+    talk.tell(LiveState(id=talk.pop, state="on", engine="vosk:x"))
+    panel = page.get_by_test_id("live-panel")
+    await expect(panel).to_have_attribute("data-state", "on")
+    before = await panel.bounding_box()
+    talk.say("agent", 1, ("您好，请问有什么可以帮助您", True))
+    talk.say("caller", 2, ("我要", True), ("查键", False), final=False)
+    talk.say("caller", 2, ("我要", True), ("查件", False))
+    soon = {"due_at": now() + timedelta(seconds=60), "step": 2, "steps": 3}
+    talk.hint("silence", "silence", rule="SIL", text="您好，请问有什么可以帮助您", **soon)
+    talk.hint("NAM-01", "name", rule="NAM-01", text="王先生")
+    talk.hint("number:SF1234567890", "number", text="SF1234567890", what="waybill")
+    hint = page.locator("[data-testid=live-hint][data-kind=silence]")
+    await expect(hint).to_contain_text("还需停顿")
+    await expect(page.get_by_test_id("live-line")).to_have_count(2)
+    await expect(page.get_by_test_id("live-line").last).to_contain_text("我要查件")
+    await expect(page.locator("[data-kind=name]")).to_contain_text("请称呼王先生")
+    await keep(page, "live-panel")
+    for n in range(3, 30):
+        talk.say("caller", n, (f"第{n}句话，说得比较长一些，看看会不会把卡片撑开", True))
+    await expect(page.get_by_test_id("live-line").last).to_contain_text("第29句")
+    await expect(page.get_by_test_id("live-line").last).to_be_in_viewport()
+    assert await panel.bounding_box() == before
+    talk.hint("silence", "silence", gone=True)
+    await expect(hint).to_have_count(0)
+    talk.hint("silence", "hangup", rule="SIL", due_at=now() - timedelta(seconds=1), step=3, steps=3)
+    await expect(page.locator("[data-kind=hangup]")).to_contain_text("可以按流程挂机")
+    talk.hint("forbidden:OPN-02:1", "forbidden", rule="OPN-02", text="不得说：喂说话呀", heard="喂说话呀")
+    await expect(page.locator("[data-kind=forbidden]")).to_contain_text("请勿使用")
+    await page.emulate_media(color_scheme="dark")
+    await keep(page, "live-panel-dark")
+    await page.emulate_media(color_scheme="light")
+    await page.get_by_test_id("live-number").click()
+    await expect(page.get_by_test_id("waybill-detail")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("Alt+KeyL")
+    await expect(page.get_by_test_id("live-fold")).to_have_attribute("aria-expanded", "false")
+    await expect(panel).to_contain_text("请勿使用" if await _english(page) else "喂说话呀")
+    await page.reload()
+    await expect(card).to_have_attribute("data-state", "talking")
+    talk.tell(LiveState(id=talk.pop, state="retrying"))
+    await expect(page.get_by_test_id("live-note")).to_contain_text("通话不受影响")
+    await expect(page.get_by_test_id("live-fold")).to_have_attribute("aria-expanded", "false")
+    assert complaints == []
+
+
+async def _english(page: Page) -> bool:
+    return await page.evaluate("document.documentElement.lang") == "en"

@@ -1,0 +1,64 @@
+"""Numbers out of what a caller says: digits as they are spoken, grouped, over several utterances."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from cti.quality.spoken import NumberEar
+
+WAYBILL = re.compile(r"\d{10,15}")
+
+
+def heard(*utterances: str, gap_ms: int = 1_000, prefixes: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    """Kind and value of every number, the utterances two seconds long with a pause between."""
+    ear, at, out = NumberEar(WAYBILL, prefixes), 0, []
+    for text in utterances:
+        out += [(n.kind, n.value) for n in ear.heard(text, at, at + 2_000)]
+        at += 2_000 + gap_ms
+    return out
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("我的电话是幺三八零零幺三八零零零", [("phone", "13800138000")]),
+        ("13800138000", [("phone", "13800138000")]),
+        ("我的手机号，138 0013 8000。", [("phone", "13800138000")]),
+        ("一三八，嗯，零零一三，八零零零", [("phone", "13800138000")]),
+        ("洞拐五五 八六洞幺三三八八", [("phone", "075586013388")]),
+        ("座机是0755-86013388", [("phone", "075586013388")]),
+        ("單號是七五二四八九六三二幺", [("waybill", "7524896321")]),
+        ("单号七五两四八九六三三个八", [("waybill", "75248963888")]),
+        ("单号是１２３４５６７８９０", [("waybill", "1234567890")]),
+        ("我要寄两件，一件到广州", []),
+        ("三个包裹都没有收到", []),
+        ("说了三四次五六天了", []),
+        ("一二三四五六七八九", []),
+        ("那么幺么二", []),
+        ("电话13800138000，单号是7524896321", [("phone", "13800138000"), ("waybill", "7524896321")]),
+    ],
+)
+def test_numbers_in_one_utterance(text: str, found: list[tuple[str, str]]) -> None:
+    """Spoken digits become a phone or a waybill number; words that only contain digits do not."""
+    assert heard(text) == found
+
+
+def test_a_number_goes_on_over_pauses() -> None:
+    """Groups spoken with pauses are one number, told once when it is whole."""
+    assert heard("幺三八", "零零幺三", "八零零零") == [("phone", "13800138000")]
+    assert heard("我的单号是七五二四", "八九六", "三二幺，谢谢") == [("waybill", "7524896321")]
+
+
+def test_what_does_not_belong_together_is_not_joined() -> None:
+    """A long pause or other words between end a number; the same number is told once."""
+    assert heard("幺三八零零幺三", "八零零零", gap_ms=6_000) == []
+    assert heard("幺三八零零幺三", "你等一下", "八零零零") == []
+    assert heard("13800138000", "对，幺三八零零幺三八零零零") == [("phone", "13800138000")]
+
+
+def test_letters_before_the_digits() -> None:
+    """A prefix of the settings may be spoken before the digits and stays in the number."""
+    assert heard("SF 7524 8963 21", prefixes=("SF",)) == [("waybill", "SF7524896321")]
+    assert heard("AB 7524 8963 21") == []
