@@ -66,7 +66,9 @@ class Dialer:
         self._limits = Limits(self._own.dial_agent_minute, self._own.dial_minute, self._own.dial_live)
         self._devices = {a.number: a.devices or (a.number,) for a in settings.agents}
         self._caller = self._own.dial_caller or next((q.did for q in settings.queues if q.did), "")
-        self._pbx = bool(settings.ami)
+        # an Asterisk of ours without a carrier has nowhere to call out to
+        own = bool(settings.asterisk.ami_secret.get_secret_value())
+        self._out = bool(settings.ami) and (bool(settings.asterisk.trunk_contact) or not own)
         self._calls: dict[CallKey, int] = {}
         self._changes: asyncio.Queue[Change] = asyncio.Queue(MAX_WAITING)
         self._sending: set[asyncio.Task[None]] = set()
@@ -80,10 +82,11 @@ class Dialer:
     # ---- life ----------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Take up what the last run left: nobody knows of calls that were not yet talks."""
+        """Take up the talks of the last run, or of another service; what was ringing ends by its time."""
         with contextlib.suppress(Unavailable, DeadlineExceeded):
-            for row in await self._db.write(_left_over(self._now())):
-                self._calls[CallKey(row["node"], row["linkedid"])] = row["id"]
+            for row in await self._db.run(dialling.live_attempts):
+                if row["state"] == DialState.TALKING.value:
+                    self._calls[CallKey(row["node"], row["linkedid"])] = row["id"]
         self._task = asyncio.get_running_loop().create_task(self._work(), name="dial")
 
     async def stop(self) -> None:
@@ -100,7 +103,7 @@ class Dialer:
 
     def why_not(self, agent: str) -> DialRefused | None:
         """Whether this agent may call out at all now."""
-        if not self._own.dial or not self._pbx:
+        if not self._own.dial or not self._out:
             return DialRefused("dial_off", "外呼没有开通，请联系管理员。")
         if agent not in self._devices:
             return DialRefused("no_agent", "此帐号没有分机号，不能外呼；请联系管理员。")
@@ -261,18 +264,3 @@ class Dialer:
 
 def _stale(now: datetime, ringing: timedelta) -> Change:
     return lambda conn: dialling.give_up(conn, now=now, ringing=ringing, talking=MAX_TALK)
-
-
-def _left_over(now: datetime) -> Callable[[Connection], list[RowMapping]]:
-    """Talks go on without us; of all other attempts nobody knows."""
-
-    def take_up(conn: Connection) -> list[RowMapping]:
-        talks = []
-        for row in dialling.live_attempts(conn):
-            if row["state"] == DialState.TALKING.value:
-                talks.append(row)
-            else:
-                dialling.move(conn, row["id"], DialState.UNKNOWN, at=now, reason="服务重新启动")
-        return talks
-
-    return take_up

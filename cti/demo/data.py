@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from cti.config import Settings
 from cti.store.db import Database
 from cti.store.migrations import upgrade
+from cti.store.outreach_rules import outreach_rules
 from cti.store.recompute import recompute
+from cti.store.repos.outreach_plan import plan_day
 from cti.store.synthetic import DEMO_USERS, Filled, add_demo_users, fill
 from cti.store.tier_plan import tier_plan, zone_of
 
@@ -25,6 +27,7 @@ def prepare_store(settings: Settings, seed: int) -> Filled:
             filled = fill(conn, now=now, scheme=plan.active, seed=seed)
             add_demo_users(conn, {u.username: PASSWORD for u in DEMO_USERS}, now=now)
         recompute(database, plan, now=now, zone=zone_of(settings), cause="nightly")
+        plan_day(database, outreach_rules(settings), now=now)
     finally:
         database.close()
     return filled

@@ -25,6 +25,7 @@ port = {web}
 [asterisk]
 directory = "{folder}/asterisk"
 sip_port = {sip}
+trunk_contact = "sip:127.0.0.1:{carrier}"
 ami_port = {ami}
 http_port = {http}
 rtp_start = 34000
@@ -36,6 +37,12 @@ ari_secret = "{ari_secret}"
 
 [recording]
 enabled = true
+
+# calls out by a click at any hour: the customers are phones of the demo
+[outreach]
+dial_hours = "00:00-24:00"
+receipt_share = 1.0
+delivery_share = 1.0
 
 [quality]
 calls = "sample"
@@ -127,6 +134,7 @@ def prepare(folder: Path, *, web_port: int, self_service: bool) -> tuple[Path, S
         web=free_port(web_port),
         sip=free_port(5060, socket.SOCK_DGRAM),
         ami=free_port(5038),
+        carrier=free_port(5090, socket.SOCK_DGRAM),
         http=free_port(8088),
         agi=free_port(4573),
         agi_enabled=str(self_service).lower(),

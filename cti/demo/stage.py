@@ -97,6 +97,7 @@ class Stage:
             says = self.voices.agents[MANNERS.get(agent.number, "plain")]
             for device in agent.devices or (agent.number,):
                 await phones.agent(device, answer_after=dice.uniform(*ANSWER_AFTER_S), steps=(says,))
+        await phones.outside(_carrier(settings), answer_after=3.0)
         return phones
 
     async def _recorded(self, stack: contextlib.AsyncExitStack, settings: Settings) -> PlaybackServer:
@@ -152,6 +153,11 @@ async def _place(phones: Phones, caller: Caller, voices: Voices, *, menus: bool)
     steps = [*(pressed if menus else ()), *said]
     call = await phones.call(caller.did, number=caller.number, steps=steps, hold=caller.stay_s)
     await call.result(timeout_s=180)
+
+
+def _carrier(settings: Settings) -> int:
+    """Where the demo's customers answer calls out."""
+    return int(settings.asterisk.trunk_contact.rpartition(":")[2])
 
 
 async def _told(act: Coroutine[Any, Any, None]) -> None:

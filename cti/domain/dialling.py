@@ -108,7 +108,7 @@ class Hours:
         return self.since <= now.astimezone(zone).time().replace(tzinfo=None) < self.until
 
     def __str__(self) -> str:
-        return f"{self.since:%H:%M}–{self.until:%H:%M}"
+        return f"{self.since:%H:%M}–{'24:00' if self.until == time.max else format(self.until, '%H:%M')}"
 
 
 @dataclass(frozen=True, slots=True)

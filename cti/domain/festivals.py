@@ -88,12 +88,6 @@ def own(dates: Mapping[str, Iterable[date]]) -> tuple[Festival, ...]:
     return (*known.values(), *made)
 
 
-def festival_alert(day: date, festivals: Iterable[Festival] = FESTIVALS) -> str | None:
-    """What the pop says on the day of a festival."""
-    today = [f.label for f, _ in coming(day, 0, festivals)]
-    return f"今天是{'、'.join(today)}，请致以节日问候" if today else None
-
-
 def birthday_in(birthday: date, year: int) -> date:
     """The day on which a birthday is kept; 29 February on the 28th of other years."""
     try:

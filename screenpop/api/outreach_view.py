@@ -120,7 +120,7 @@ class View:
             scores=dict(found.scores),
             troubles=troubles(kind, row["answers"]),
             numbers=self._numbers(found),
-            calls=tuple(dial.shown(self._call, c) for c in found.calls),
+            calls=tuple(dial.shown(self._call, c) for c in found.calls if c["ended_at"] is not None),
             steps=tuple(self.step(s) for s in found.steps),
             actions=tuple(allowed),
             callable=called and "agent" in who.roles and row["owner"] in ("", who.username),

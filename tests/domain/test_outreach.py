@@ -77,7 +77,6 @@ def test_festivals_have_dates_and_a_missing_year_is_said() -> None:
     assert [t.split()[0] for t in told] == ["春节", "元宵节", "端午节", "中秋节"]
     more = festivals.own({"春节": [date(2033, 1, 31)], "司庆": [date(2033, 8, 8)]})
     assert "春节" not in {t.split()[0] for t in festivals.missing(date(2033, 1, 1), more)}
-    assert festivals.festival_alert(date(2033, 8, 8), more) == "今天是司庆，请致以节日问候"
     assert festivals.birthday_in(date(2000, 2, 29), 2026) == date(2026, 2, 28)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from playwright.async_api import Browser, expect
 
 from asterisk_conf import tones
 from asterisk_conf.instance import Instance
@@ -32,6 +33,7 @@ from cti.store.tables import contacts, customers
 from cti.store.tables_quality import recordings
 from screenpop.dial import CONTEXT
 from tests.plugins.ami_tap import Tap
+from tests.plugins.browser import keep, signed_in
 from tests.plugins.qa import spoken
 from tests.plugins.screenpop import WANG, PopLine
 
@@ -252,3 +254,25 @@ async def test_limits_night_and_a_pbx_that_is_away(line: Callable[..., Any], see
         status, no = await hotline.click("click-null", user="boss", task_id=task)
         assert (status, no["error"]["code"]) == (409, "no_agent")
         assert f"[{CONTEXT}]" in (hotline.asterisk.home / "etc" / "extensions.conf").read_text()
+
+
+@pytest.mark.browser
+async def test_double_click_on_the_page_is_one_call(
+    line: Callable[..., Any], seeded_url: str, browser: Browser
+) -> None:
+    """domain.md §8 Outbound: two clicks on 呼叫 are one call; the page says how it goes."""
+    async with line(seeded_url) as hotline:
+        agent = await hotline.phones.agent("1001", answer_after=0.5, steps=[wait(2.5), hangup()])
+        customer = await hotline.phones.outside(hotline.carrier, answer_after=0.5)
+        task = await hotline.task("visit_call")
+        said: list[str] = []
+        page = await signed_in(browser, hotline.popline.base, "a1001", said, f"/outreach/tasks/{task}")
+        await page.get_by_test_id("dial-start").dblclick()
+        state = page.get_by_test_id("dial-state")
+        await expect(state).to_have_attribute("data-state", "talking")
+        await keep(page, "outreach-dial")
+        await expect(state).to_have_attribute("data-state", "ended")
+        await expect(page.get_by_test_id("outreach-call")).to_have_count(1)
+        await expect(page.get_by_test_id("outreach-task")).to_have_attribute("data-state", "taken")
+        assert (agent.count("invite"), customer.count("invite")) == (1, 1)
+    assert said == []

@@ -14,6 +14,7 @@ from cti.domain.call import Direction
 from cti.store.repos.ivr import save_score
 from cti.store.repos.outreach import Given, act, add_tasks
 from cti.store.tables import customers
+from tests.ami.played_pbx import NODE
 from tests.plugins.browser import keep
 from tests.plugins.desk_page import BROKEN, DeskPage, card_in
 from tests.plugins.screenpop import Story
@@ -129,7 +130,7 @@ async def test_from_the_pop_to_the_customers_tasks_in_one_click(desk_page: DeskP
     """The card leads to the customer's tasks; a call out shows its task and what to say on the card."""
     ids = await _tasks(desk_page)
     page = await desk_page.agent()
-    story = Story("1800000000.1", "13800138000", node="played")
+    story = Story("1800000000.1", "13800138000", node=NODE)
     desk_page.popline.hear(*story.rings("1001"))
     await card_in(page, "ringing")
     await page.get_by_test_id("pop-outreach").click()
@@ -139,7 +140,7 @@ async def test_from_the_pop_to_the_customers_tasks_in_one_click(desk_page: DeskP
     await card_in(page, "wrapup")
     await page.get_by_test_id("wrapup-done").click()
     await expect(page.get_by_test_id("pop-card")).to_have_count(0)
-    out = Story("1800000000.2", "1001", node="played")
+    out = Story("1800000000.2", "1001", node=NODE)
     context = {"dial": "1", "task": str(ids["late"])}
     about = {"direction": Direction.OUTBOUND, "did": "13800138000", "queue": "", "context": context}
     desk_page.popline.hear(out.tell(K.ARRIVED, **about), out.tell(K.ANSWERED, agent="1001", **about))

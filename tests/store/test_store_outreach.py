@@ -132,8 +132,21 @@ def test_receivers_of_yesterday_are_called_this_morning(database: Database) -> N
     calls = _tasks(database, "receipt_call")
     assert {t["waybill"] for t in calls} == {"1000000001", "1000000002"}
     assert {t["due_at"] for t in calls} == {datetime(2026, 11, 25, 4, tzinfo=UTC)}  # by noon
+    assert "13800000001" not in "".join(t["key"] for t in calls)  # keys outlive the person
     none = plan_day(database, _rules(receipt_share=0.0), now=NOW + DAY)
     assert none.added["receipt_call"] == 0
+
+
+def test_receivers_of_arrived_parcels_are_asked_when(database: Database) -> None:
+    """domain.md §8 Outbound (JG 5.4): a parcel that waits at the site is one delivery appointment call."""
+    _waybill(database, "1000000001", "arrived")
+    _waybill(database, "1000000002", "at_pickup", updated_at=NOW - 3 * DAY)
+    _waybill(database, "1000000003", "in_transit")
+    for _ in range(2):
+        plan_day(database, _rules(), now=NOW)
+    (call,) = _tasks(database, "delivery_call")
+    assert (call["waybill"], call["name"], call["number_key"]) == ("1000000001", "赵", "mobile:1000000001")
+    assert call["due_at"] == datetime(2026, 11, 25, 10, tzinfo=UTC)
 
 
 def test_receipt_call_keeps_the_answers(database: Database) -> None:

@@ -18,7 +18,7 @@ from cti.store.repos.people import add_audit
 from cti.store.repos.personal import GONE, PLACES, Person
 from cti.store.tables_ivr import callbacks
 from cti.store.tables_links import erasures
-from cti.store.tables_outreach import dial_attempts, outreach_tasks
+from cti.store.tables_outreach import dial_attempts, outreach_steps, outreach_tasks
 from cti.store.tables_quality import recordings, scores, speech_jobs, transcripts, waveforms
 
 REMEMBERED = timedelta(days=3)  # the journal has brought everything over long before
@@ -161,18 +161,19 @@ def _end_what_waits(conn: Connection, person: Person, at: datetime) -> None:
 
 
 def _steps(conn: Connection, person: Person) -> None:
-    """Steps of complaints cannot be changed: they are written anew without their words."""
-    place = next(p for p in PLACES if p.table is t.complaints)
-    of = list(conn.execute(sa.select(t.complaints.c.id).where(place.mine(person))).scalars())
-    e = t.complaint_events
-    rows = conn.execute(sa.select(e).where(e.c.complaint_id.in_(of)).order_by(e.c.id)).mappings().all()
-    if rows:
-        conn.execute(sa.delete(e).where(e.c.complaint_id.in_(of)))
-        bare = [
-            {k: v for k, v in r.items() if k != "id"} | {"note": "", "result": "", "changes": {}}
-            for r in rows
-        ]
-        conn.execute(sa.insert(e), bare)
+    """Steps cannot be changed: they are written anew without their words."""
+    for record, steps, words in (
+        (t.complaints, t.complaint_events, {"note": "", "result": "", "changes": {}}),
+        (outreach_tasks, outreach_steps, {"note": ""}),
+    ):
+        place = next(p for p in PLACES if p.table is record)
+        (link,) = (k.parent for k in steps.foreign_keys)
+        mine = link.in_(sa.select(record.c.id).where(place.mine(person)))
+        rows = conn.execute(sa.select(steps).where(mine).order_by(steps.c.id)).mappings().all()
+        if rows:
+            conn.execute(sa.delete(steps).where(mine))
+            bare = [{k: v for k, v in r.items() if k != "id"} | words for r in rows]
+            conn.execute(sa.insert(steps), bare)
 
 
 def _scans(conn: Connection, person: Person) -> None:
