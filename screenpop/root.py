@@ -49,6 +49,7 @@ from screenpop.finder import StoreFinder
 from screenpop.forgetting import Forgetting
 from screenpop.httplog import QuietLog
 from screenpop.hub import Hub
+from screenpop.imports import Imports
 from screenpop.integrations import Integrations
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
@@ -145,6 +146,8 @@ async def running(
         refresh = Refresh(db, tiers, zone_of(settings), utc_now)
         stack.push_async_callback(refresh.stop)
         refresh.start()
+        imports = Imports(db, settings, plan, tiers, utc_now)
+        stack.push_async_callback(imports.stop)
         dialer = Dialer(db, settings, nodes.ready, utc_now)
         control = Control(
             settings,
@@ -174,6 +177,7 @@ async def running(
             tier_plan=tiers,
             deadlines=deadlines,
             refresh=refresh,
+            imports=imports,
             dialer=dialer,
             outreach=outreach,
             wall=wall,

@@ -35,6 +35,7 @@ from screenpop.api import (
     qa_rules,
     qa_steps,
     statistics,
+    transfer,
 )
 from screenpop.api import models as m
 from screenpop.api import (
@@ -110,6 +111,7 @@ ROUTES: tuple[Route, ...] = (
     *admin.ROUTES,
     *audit.ROUTES,
     *privacy.ROUTES,
+    *transfer.ROUTES,
     Route("GET", "/openapi.json", get_openapi, m.OpenApiOut, "本接口的 OpenAPI 文档", "service", public=True),
 )
 

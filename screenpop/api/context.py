@@ -16,6 +16,7 @@ from screenpop.auth import Gate, Principal
 from screenpop.control.control import Control
 from screenpop.dial import Dialer
 from screenpop.finder import StoreFinder
+from screenpop.imports import Imports
 from screenpop.integrations import Integrations
 from screenpop.ledger import LedgerWriter
 from screenpop.phone.relay import PhoneRelay
@@ -52,6 +53,7 @@ class Context:
     tier_plan: Plan | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     refresh: Refresh | None = None
+    imports: Imports | None = None
     dialer: Dialer | None = None
     outreach: Rules | None = None
     wall: WallRoom | None = None

@@ -20,7 +20,7 @@ _AMOUNT = re.compile(r"([-+]?\d+(?:\.\d+)?)(万)?")
 _DATE = re.compile(r"(\d{4})\s*[-/.年]?\s*(\d{1,2})(?:\s*[-/.月]?\s*(\d{1,2})\s*日?|\s*月?)")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})?")
 _MOMENT = re.compile(
-    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2})[:：时](\d{1,2})(?:[:：分](\d{1,2})(?:\.\d+)?秒?)?分?)?"
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T\s]+(\d{1,2})[:：时](\d{1,2})(?:[:：分](\d{1,2})(?:\.(\d{1,6})\d*)?秒?)?分?)?"
     r"\s*(Z|[+-]\d{2}:?\d{2})?"
 )
 _SPLIT = re.compile(r"[;；、/／，|｜\n]+")
@@ -96,12 +96,13 @@ def moment(value: str, zone: tzinfo = CHINA) -> datetime:
     if found is None:
         raise CellError(f"{value} 不是时间（如 2025-03-12 14:30）")
     year, month, day_, hour, minute, second = (int(part or 0) for part in found.groups()[:6])
+    micro = int((found[7] or "0").ljust(6, "0"))
     try:
-        at = datetime(year, month, day_, hour, minute, second, tzinfo=zone)
-        offset = found[7]
+        at = datetime(year, month, day_, hour, minute, second, micro, tzinfo=zone)
+        offset = found[8]
         if offset:
             iso = "+00:00" if offset == "Z" else offset
-            at = datetime.fromisoformat(f"{at:%Y-%m-%dT%H:%M:%S}{iso}")
+            at = datetime.fromisoformat(f"{at:%Y-%m-%dT%H:%M:%S.%f}{iso}")
     except ValueError:
         raise CellError(f"{value} 不是存在的时间") from None
     return at.astimezone(UTC)

@@ -100,6 +100,8 @@ class Options:
     who: str = "cli"
     tiers: TierPlan | None = None  # what to recompute afterwards; None: nothing
     zone: tzinfo = CHINA
+    wait_s: float = LOCK_WAIT_S  # for another import to end
+    name: str = ""  # of the file as its owner knows it, where it was uploaded
 
 
 def import_file(
@@ -113,12 +115,12 @@ def import_file(
     if kind not in KINDS:
         raise UsageError(f"cannot import {kind!r}; known: {', '.join(KINDS)}")
     source = open_source(file, options.encoding)
-    report = Report(kind, file.name, source.sha256, source.encoding)
+    report = Report(kind, options.name or file.name, source.sha256, source.encoding)
     with tempfile.TemporaryFile("w+", encoding="utf-8", newline="\n") as spool:
         _prove(source, options, report, spool, progress)
         if options.dry_run or (report.bad and not options.skip_bad):
             return report
-        with suppress(_NothingWritten), store_lock(database, LOCK_WAIT_S), database.begin() as connection:
+        with suppress(_NothingWritten), store_lock(database, options.wait_s), database.begin() as connection:
             _write(connection, options, report, spool, progress)
     if options.tiers is not None and report.touched:
         # behind the import's transaction: what is cut short here the night's run makes good

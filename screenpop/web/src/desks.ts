@@ -85,6 +85,13 @@ export const DESKS: readonly Desk[] = [
     roles: ['supervisor', 'qa_lead', 'admin'],
     view: () => import('@/views/StatisticsView.vue'),
   },
+  {
+    name: 'admin',
+    path: '/admin/:page(links|events|transfer|audit|person|users)?',
+    title: 'admin.nav',
+    roles: ['supervisor', 'admin'],
+    view: () => import('@/views/AdminView.vue'),
+  },
 ]
 
 export function mayUse(desk: Desk, roles: readonly Role[]): boolean {

@@ -94,6 +94,24 @@ export async function request<T>(method: string, path: string, options: Options 
   return data as T
 }
 
+/** Sends a file as it is, and reads the answer. */
+export async function requestUpload<T>(path: string, file: Blob, query: Record<string, string | boolean>): Promise<T> {
+  const url = new URL(`/api/v1${path}`, window.location.origin)
+  for (const [key, value] of Object.entries(query)) url.searchParams.set(key, String(value))
+  const headers = { Authorization: `Bearer ${token}`, 'Content-Type': 'application/octet-stream' }
+  let response: Response
+  try {
+    response = await fetch(url, { method: 'POST', headers, body: file, signal: AbortSignal.timeout(300_000) })
+  } catch (cause) {
+    const late = cause instanceof DOMException && cause.name === 'TimeoutError'
+    throw new ApiError(0, late ? 'timeout' : 'unreachable', '')
+  }
+  const body = (await response.json().catch(() => null)) as { error?: { code?: string; message?: string } } | null
+  if (response.ok) return body as T
+  if (response.status === 401) onUnauthorized()
+  throw new ApiError(response.status, body?.error?.code ?? `http_${response.status}`, body?.error?.message ?? '')
+}
+
 /** A file of the service that needs the sign-in, such as a recording or a table for download. */
 export async function requestBlob(
   path: string,

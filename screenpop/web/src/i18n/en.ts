@@ -1,3 +1,4 @@
+import admin from './admin.en'
 import care from './care.en'
 import floor from './floor.en'
 import customers from './customers.en'
@@ -469,6 +470,7 @@ const en: Messages = {
     direction: { inbound: 'inbound', outbound: 'outbound', internal: 'internal' },
     cause: { import: 'import', nightly: 'nightly', by_hand: 'by hand', synthetic: 'synthetic' },
   },
+  admin,
   care,
   floor,
   customers,

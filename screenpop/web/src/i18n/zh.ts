@@ -1,3 +1,4 @@
+import admin from './admin.zh'
 import care from './care.zh'
 import floor from './floor.zh'
 import customers from './customers.zh'
@@ -470,6 +471,7 @@ export default {
     direction: { inbound: '呼入', outbound: '呼出', internal: '内线' },
     cause: { import: '导入', nightly: '夜间重算', by_hand: '人工重算', synthetic: '合成' },
   },
+  admin,
   care,
   floor,
   customers,
