@@ -1,4 +1,4 @@
-"""系统管理 in a real Chromium: tokens, subscriptions with dead letters, import with faults, audit, erasure."""
+"""系统管理 in a real Chromium: tokens, deliveries, import with faults, the audit log, erasure."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ async def test_an_admin_gives_and_takes_a_token(desk_page: DeskPage) -> None:
         assert answer.status == 401
 
 
-async def test_deliveries_are_seen_and_sent_again(desk_page: DeskPage) -> None:
-    """A receiver that refuses fills the dead letters; resending brings them over."""
+async def test_deliveries_are_seen(desk_page: DeskPage) -> None:
+    """What a receiver refuses is shown with the reason; a subscription is stopped and removed."""
     from aiohttp import web
 
     receiver = Receiver(answers=[400])

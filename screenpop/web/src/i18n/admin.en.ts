@@ -32,6 +32,7 @@ export default {
   audit: {
     who: 'Who', action: 'Action', anyAction: 'all actions', subject: 'Subject, as customer:12', since: 'From', until: 'To', export: 'Excel', more: 'Earlier', empty: 'No such entries', emptyText: 'Try other filters.', intro: 'Only added to; numbers are masked.',
     col: { at: 'At', who: 'Who', action: 'Action', subject: 'Subject', detail: 'Detail', remote: 'From' }, changed: '{field}: {old} → {new}', none: '(empty)',
+    key: { rows: 'rows', file: 'file', created: 'new', changed: 'changed', name: 'name', scopes: 'scopes', deliveries: 'deliveries', kinds: 'events', url: 'address', signed: 'signed', source: 'source', masked: 'number', pop: 'pop', step: 'step', preferences: 'preferences', roles: 'roles' },
   },
   person: {
     intro: 'Find everything about one person, export it, or erase it. Figures stay without the person; sound and text leave the disk; there is no way back.', who: 'Code, #id or number', find: 'Find', nobody: 'Nobody found', found: '{name}', number: 'a number of no customer', rows: '{label} {n}', export: 'Export JSON', erase: 'Erase…', confirm: 'Type 删除 to confirm', sure: 'Erase', erased: 'Erased', word: '删除', none: 'Nothing is kept',

@@ -32,6 +32,7 @@ export default {
   audit: {
     who: '谁', action: '操作', anyAction: '全部操作', subject: '对象，如 customer:12', since: '从', until: '到', export: '导出 Excel', more: '更早的', empty: '没有符合的记录', emptyText: '换一个条件再看。', intro: '只增不改；号码已脱敏。',
     col: { at: '时间', who: '谁', action: '操作', subject: '对象', detail: '详情', remote: '来自' }, changed: '{field}：{old} → {new}', none: '（空）',
+    key: { rows: '行数', file: '文件', created: '新增', changed: '更新', name: '名称', scopes: '权限', deliveries: '投递', kinds: '事件', url: '地址', signed: '签名', source: '来源', masked: '号码', pop: '弹屏', step: '步骤', preferences: '偏好', roles: '角色' },
   },
   person: {
     intro: '查出一个人的全部数据，导出，或删除。删除后统计保留、不含此人；录音与转写从磁盘删除；不能恢复。', who: '客户编号、#id 或号码', find: '查找', nobody: '没有这个人', found: '{name}', number: '未登记客户的号码', rows: '{label} {n}', export: '导出 JSON', erase: '删除…', confirm: '输入“删除”确认', sure: '确认删除', erased: '已删除', word: '删除', none: '没有任何数据',
