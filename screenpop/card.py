@@ -50,6 +50,7 @@ class Style:
     queue_labels: Mapping[str, str] = field(default_factory=dict)
     plan: Plan = DEFAULT_PLAN
     place: Callable[[Number], str] = lambda number: ""
+    greetings: Mapping[tuple[str, str], str] = field(default_factory=dict)  # of (scheme, tier), where own
 
 
 def mask_text(text: str) -> str:
@@ -76,7 +77,9 @@ def greeting(customer: Customer | None, style: Style, direction: Direction = Dir
         name, title = surname(customer.name), customer.title
     else:
         name, title = customer.name, "您好"
-    return style.greeting.format(name=name, title=title, company=style.company)
+    tier = customer.tier
+    own = style.greetings.get((tier.scheme, tier.id)) if tier is not None else None
+    return (own or style.greeting).format(name=name, title=title, company=style.company)
 
 
 def card(pop: Pop, call: Call, style: Style, *, masked: bool) -> wire.Pop:

@@ -128,7 +128,9 @@ async def running(
         finder = StoreFinder(db, plan, utc_now)
         recorder = Recorder(ledger, plan)
         nodes = _Nodes(interfaces_of(settings))
-        service = Service(settings, finder, recorder, _style(settings, plan), plan, nodes.pause)
+        service = Service(
+            settings, finder, recorder, _style(settings, plan, tiers.schemes), plan, nodes.pause
+        )
         stack.push_async_callback(service.stop)
         if not await ledger.settled(RESTORE_S):
             _log.warning("the store has not taken the journal yet", pending_bytes=ledger.pending)
@@ -390,7 +392,7 @@ async def _recent_orders(db: Database) -> list[Order]:
     return [order_from(row) for row in rows]
 
 
-def _style(settings: Settings, plan: Plan) -> Style:
+def _style(settings: Settings, plan: Plan, schemes: Sequence[Scheme]) -> Style:
     return Style(
         greeting=settings.pop.greeting,
         greeting_unknown=settings.pop.greeting_unknown,
@@ -398,6 +400,9 @@ def _style(settings: Settings, plan: Plan) -> Style:
         queue_labels={q.name: q.label for q in settings.queues},
         plan=plan,
         place=place_of,
+        greetings={
+            (s.name, t.id): t.benefits.greeting for s in schemes for t in s.tiers if t.benefits.greeting
+        },
     )
 
 

@@ -192,6 +192,10 @@ class _Builder:
     def _benefits(self, gets: dict[str, Any], path: Path) -> Benefits:
         if not 0 <= gets.get("priority", 0) <= 14:
             self._fault((*path, "priority"), "priority must be a queue level from 0 to 14")
+        try:
+            gets.get("greeting", "").format(name="", title="", company="")
+        except (LookupError, ValueError, AttributeError):
+            self._fault((*path, "greeting"), "greeting: only {name}, {title}, {company} can be filled in")
         services = tuple(str(s) for s in gets.get("services", ()))
         known = {f.name for f in fields(Benefits)}
         return Benefits(**{**{k: v for k, v in gets.items() if k in known}, "services": services})

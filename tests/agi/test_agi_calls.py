@@ -21,7 +21,8 @@ pytestmark = pytest.mark.asterisk
 
 
 async def test_caller_types_a_waybill_and_hears_where_it_is(hotline):
-    """A caller who types an own waybill hears its state at once, and the context carries the number."""
+    """domain.md §8: tracking by waybill — a caller who types an own waybill hears its state at once, and
+    the context carries the number."""
     async with hotline() as h:
         call = await h.phones.call(
             "95001",
@@ -50,7 +51,8 @@ async def test_stranger_hears_of_a_parcel_only_after_the_last_four_digits(hotlin
 
 
 async def test_complaint_is_recorded_and_goes_on_to_a_person_with_priority(hotline, tmp_path):
-    """A complaint by keys and voice is in the store with its recording before the agent's phone rings."""
+    """domain.md §8: complaint — a complaint by keys and voice is in the store with its recording before
+    the agent's phone rings."""
     voice = tmp_path / "voice.al"
     voice.write_bytes(bytes((0xD5, 0x55, 0x35, 0xB5)) * 20_000)  # a loud tone in A-law
     async with hotline() as h:
@@ -84,7 +86,7 @@ async def test_complaint_is_recorded_and_goes_on_to_a_person_with_priority(hotli
 
 
 async def test_vip_skips_the_menu(hotline):
-    """A VIP hears no menu and stands in the VIP queue with priority."""
+    """domain.md §8: key account channel — a VIP hears no menu and stands in the VIP queue with priority."""
     async with hotline() as h:
         agent = await h.phones.agent("1002", answer_after=0.2)
         call = await h.phones.call("95001", number=VIP, hold=None, steps=[wait(30)])
@@ -99,7 +101,8 @@ async def test_vip_skips_the_menu(hotline):
 
 
 async def test_zero_leads_to_a_person_and_the_agent_is_scored_afterwards(hotline):
-    """0 leads to a person; when the agent has hung up, the caller's 4 is stored for that agent."""
+    """domain.md §7: keypad survey — 0 leads to a person; when the agent has hung up, the caller's 4 is
+    stored for that agent."""
     async with hotline() as h:
         await h.phones.agent("1001", answer_after=0.2, steps=[wait(1.0), hangup()])
         call = await h.phones.call(

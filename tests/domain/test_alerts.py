@@ -28,7 +28,8 @@ CHINA = timezone(timedelta(hours=8))
     ],
 )
 def test_birthday(born: date | None, today: date, said: str | None) -> None:
-    """生日 is told on the day and a week ahead, over the turn of the year and on 29 February."""
+    """domain.md §3: birthday — 生日 is told on the day and a week ahead, over the turn of the year and on
+    29 February."""
     text = alerts.birthday_alert(born, today)
     assert text is None if said is None else said in str(text)
 
@@ -40,7 +41,7 @@ def test_birthday_month() -> None:
 
 
 def test_arrears() -> None:
-    """欠款 in 元."""
+    """domain.md §3: arrears — 欠款 in 元."""
     assert alerts.arrears_alert(123450) == "欠款 1,234.50 元"
     assert alerts.arrears_alert(0) is None
 
@@ -50,7 +51,7 @@ def _weekly(last_days_ago: float, count: int = 9) -> tuple[datetime, ...]:
 
 
 def test_churn_past_twice_the_usual_cycle() -> None:
-    """A weekly regular is missed after more than 14 days, not before."""
+    """domain.md §4: silence — a weekly regular is missed after more than 14 days, not before."""
     assert alerts.churn_alert(ChurnSigns(_weekly(14)), NOW) is None
     assert alerts.churn_alert(ChurnSigns(_weekly(15)), NOW) == "流失警示：已 15 天未下单，通常约每 7 天一单"
 
@@ -61,7 +62,8 @@ def test_churn_needs_eight_gaps() -> None:
 
 
 def test_churn_by_volume() -> None:
-    """Less than half of the mean of the three windows before is told with both figures."""
+    """domain.md §4: volume — less than half of the mean of the three windows before is told with both
+    figures."""
     assert alerts.churn_alert(ChurnSigns(volume_30d=20, volume_before=40), NOW) is None
     text = alerts.churn_alert(ChurnSigns(volume_30d=19, volume_before=40), NOW)
     assert text == "流失警示：近 30 天 19 件，低于此前月均 40 件的一半"

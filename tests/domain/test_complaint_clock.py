@@ -21,7 +21,8 @@ PRIORITIES = {("sf", "project"): 14, ("sf", "vip"): 10, ("sf", "mid"): 6, ("sf",
     ("tier", "hours"), [("project", 12), ("vip", 12), ("mid", 18), ("low", 24), ("", 24)]
 )
 def test_hours_are_multiplied_by_the_tiers_factor(tier: str, hours: float) -> None:
-    """domain.md §5: the category's hours, halved from priority 10, three quarters from 6 (ours)."""
+    """domain.md §5: response times — the category's hours, halved from priority 10, three quarters from
+    6 (ours)."""
     due = Deadlines(priorities=PRIORITIES).due_at("延误", NOW, ("sf", tier) if tier else None)
     assert due == NOW + hours * HOUR
 
@@ -55,7 +56,8 @@ def test_an_agent_acts_on_own_complaints_and_nobodys() -> None:
 
 
 def test_an_action_names_what_it_lacks() -> None:
-    """domain.md §5: a result needs department, cause and words; telling needs the way it was told."""
+    """domain.md §5: responsible department — a result needs department, cause and words; telling needs
+    the way it was told."""
     assert complaint.missing("resolve", {"department": "派送部", "cause": " "}) == ("cause", "result")
     assert complaint.missing("tell", {"told_how": "phone"}) == ()
     assert complaint.missing("take", {}) == ()

@@ -60,7 +60,8 @@ def test_a_remark_with_four_elements_is_valid(text: str) -> None:
     ],
 )
 def test_each_missing_element_is_named(text: str, missing: tuple[str, ...]) -> None:
-    """One missing makes the remark 不规范; a waybill number is no telephone, a word like 马上 no person."""
+    """domain.md §6: four elements — one missing makes the remark 不规范; a waybill number is no telephone,
+    a word like 马上 no person."""
     found = check(text)
     assert (found.missing, found.void, found.valid) == (missing, False, False)
 
@@ -74,7 +75,7 @@ def test_void_phrases_of_the_source(phrase: str) -> None:
 
 
 def test_the_twelve_phrases() -> None:
-    """domain.md §6 lists them."""
+    """domain.md §6: void remarks — domain.md §6 lists them."""
     assert len(remark.VOID) == 12
 
 
@@ -104,7 +105,8 @@ def test_any_text_has_an_answer(text: str) -> None:
     ],
 )
 def test_deadline_by_kind_and_shift(kind: str, shift: str, same_day: bool, arose: str, due: datetime) -> None:
-    """domain.md §6: damage within 30 minutes, out of area by 10:00 or in 2 h, the rest by shift and site."""
+    """domain.md §6: damage, out of area, delivery — damage within 30 minutes, out of area by 10:00 or in
+    2 h, the rest by shift and site."""
     assert due_at(ProblemKind(kind), at(arose), Shift(shift), same_day=same_day) == due
 
 

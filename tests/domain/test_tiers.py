@@ -38,7 +38,7 @@ def _tier(scheme: str, **metrics: Any) -> tuple[str, str]:
     ],
 )
 def test_sf_lower_bound_included_upper_excluded(revenue: float, label: str) -> None:
-    """SF: 项目 ≥ 100,000 · VIP 10,000– · 中端 2,000– · 普通 300– · 流动 < 300 元 a month."""
+    """domain.md §2: sf — 项目 ≥ 100,000 · VIP 10,000– · 中端 2,000– · 普通 300– · 流动 < 300 元."""
     assert _tier("sf", monthly_revenue=revenue)[0] == label
 
 
@@ -52,7 +52,8 @@ def test_sf_reason_holds_the_figures() -> None:
     [(1000, 0.3, "一等客户"), (1000, 0.31, "二等客户"), (999, 0.1, "三等客户"), (10, 2, "三等客户")],
 )
 def test_jingguang_volume_and_stability(volume: float, cv: float, label: str) -> None:
-    """JG 5.2: most and stable · much and unstable · the rest; the open figures are marked as ours."""
+    """domain.md §2: jingguang — JG 5.2: most and stable · much and unstable · the rest; the open figures
+    are marked as ours."""
     found, reason = _tier("jingguang", monthly_volume=volume, volume_cv=cv)
     assert found == label
     assert "系统默认，待确认" in reason
@@ -80,7 +81,8 @@ def test_jingguang_decides_by_volume_alone_where_that_suffices() -> None:
     ],
 )
 def test_hubei_ems(metrics: dict[str, Any], label: str) -> None:
-    """HB 第三条: ≥ 10,000 元 a year, or contract and top 5 of the county, or 重要/潜在大客户."""
+    """domain.md §2: hubei_ems — HB 第三条: ≥ 10,000 元 a year, or contract and top 5 of the county, or
+    重要/潜在大客户."""
     assert _tier("hubei_ems", **metrics)[0] == label
 
 
@@ -91,18 +93,19 @@ def test_hubei_ems_names_the_flag() -> None:
 
 @pytest.mark.parametrize(("orders", "label"), [(5001, "大客户"), (5000, "普通客户"), (0, "普通客户")])
 def test_key_account(orders: int, label: str) -> None:
-    """KA: more than 5,000 orders a year."""
+    """domain.md §2: key_account — KA: more than 5,000 orders a year."""
     assert _tier("key_account", orders_per_year=orders)[0] == label
 
 
 @pytest.mark.parametrize(("pieces", "label"), [(300.01, "大客户"), (300, "普通客户")])
 def test_yuantong(pieces: float, label: str) -> None:
-    """YT: the mean of the last three months must exceed 300 pieces a day."""
+    """domain.md §2: yuantong — YT: the mean of the last three months must exceed 300 pieces a day."""
     assert _tier("yuantong", daily_pieces_3m=pieces)[0] == label
 
 
 def test_yuantong_counts_a_month_as_26_days() -> None:
-    """YT: the daily figure follows from the last three months; earlier ones do not count."""
+    """domain.md §2: yuantong — YT: the daily figure follows from the last three months; earlier ones do
+    not count."""
     assert _tier("yuantong", monthly_pieces=[99_999, 7800, 7800, 7801])[0] == "大客户"
     assert _tier("yuantong", monthly_pieces=[99_999, 7800, 7800, 7800])[0] == "普通客户"
     assert _tier("yuantong", daily_pieces_3m=312)[1] == "近三月日均 312 件 > 300"
@@ -113,14 +116,16 @@ def test_yuantong_counts_a_month_as_26_days() -> None:
     [(1_000_000, "A级"), (999_999, "B级"), (500_000, "B级"), (100_000, "C级"), (99_999, "D级")],
 )
 def test_abcd(revenue: float, tier: str) -> None:
-    """AB: yearly revenue; the thresholds are left open by the source, so ours are marked."""
+    """domain.md §2: abcd — AB: yearly revenue; the thresholds are left open by the source, so ours are
+    marked."""
     label, reason = _tier("abcd", annual_revenue=revenue)
     assert label == tier
     assert "系统默认，待确认" in reason
 
 
 def test_abcd_visit_plan() -> None:
-    """AB 五: A visits ≥ 3/month and calls ≥ 2/week · B 2, 1 · C 1, ½ · D 0, ½."""
+    """domain.md §2: abcd steers — AB 五: A visits ≥ 3/month and calls ≥ 2/week · B 2, 1 · C 1, ½ · D 0,
+    ½."""
     plan = [(t.benefits.visits_per_month, t.benefits.calls_per_week) for t in load_scheme("abcd").tiers]
     assert plan == [(3, 2), (2, 1), (1, 0.5), (0, 0.5)]
 
@@ -136,7 +141,7 @@ def test_own_parameters_are_no_longer_ours() -> None:
 @pytest.mark.parametrize("name", PRESETS)
 @given(data=st.data())
 def test_every_customer_has_exactly_one_tier(name: str, data: st.DataObject) -> None:
-    """Whatever the figures, every preset gives one tier with a reason."""
+    """domain.md §2: first tier wins — whatever the figures, every preset gives one tier with a reason."""
     money = st.floats(0, 10**7, allow_nan=False)
     metrics = {
         "monthly_revenue": data.draw(money),
@@ -218,6 +223,11 @@ def test_gap_over_several_metrics_is_found() -> None:
             "last",
         ),
         ('[[tiers]]\nid = "a"\nlabel = "A"\notherwise = true\n[tiers.gets]\npriority = 15\n', 9, "0 to 14"),
+        (
+            '[[tiers]]\nid = "a"\nlabel = "A"\notherwise = true\n[tiers.gets]\ngreeting = "{who}"\n',
+            9,
+            "only {name}",
+        ),
         ("[[tiers]\n", 4, "not TOML"),
         ("tiers = []\n", 4, "no tiers"),
     ],

@@ -31,7 +31,7 @@ CHINA = ZoneInfo("Asia/Shanghai")
 def test_sf_steers_route_green_channel_and_menu(
     tier: str, route: str, green: bool, services: tuple[str, ...]
 ) -> None:
-    """SF: 项目 → 大客户销售专员; VIP → VIP客服代表, 绿色服务通道; 中端 → 热线客户管理师; 普通/流动 → 热线."""
+    """domain.md §2: sf steers, service menu — who serves a tier, its 绿色服务通道, its part of the menu."""
     found = load_scheme("sf").tier(tier)
     assert found is not None
     assert (found.benefits.route, found.benefits.green_channel, found.benefits.services) == (
@@ -42,20 +42,21 @@ def test_sf_steers_route_green_channel_and_menu(
 
 
 def test_key_account_gets_what_the_source_names() -> None:
-    """KA: 专属客服经理, 快速查询通道, 优先配送, 账期."""
+    """domain.md §2: key_account steers — KA: 专属客服经理, 快速查询通道, 优先配送, 账期."""
     key = load_scheme("key_account").tiers[0].benefits
     assert (key.route, key.dedicated) == ("专属客服经理", True)
     assert key.services == ("快速查询通道", "优先配送", "账期")
 
 
 def test_yuantong_gets_a_window_of_its_own() -> None:
-    """YT: 单独对接窗口."""
+    """domain.md §2: yuantong steers — YT: 单独对接窗口."""
     assert load_scheme("yuantong").tiers[0].benefits.route == "单独对接窗口"
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_priority_falls_with_the_tier(name: str) -> None:
-    """A higher tier never waits behind a lower one (JG 5.2: order of care)."""
+    """domain.md §2: jingguang steers — a higher tier never waits behind a lower one (JG 5.2: order of
+    care)."""
     levels = [t.benefits.priority for t in load_scheme(name).tiers]
     assert levels == sorted(levels, reverse=True)
     assert all(0 <= level <= 14 for level in levels)
@@ -71,7 +72,8 @@ def test_open_thresholds_are_marked_and_can_be_set(name: str, ours: int) -> None
 
 
 def test_hubei_classes() -> None:
-    """HB: industry, service, region; 全省性 from two prefectures on, 区域性 for one."""
+    """domain.md §2: hubei_ems classes — HB: industry, service, region; 全省性 from two prefectures on, 区域性
+    for one."""
     assert INDUSTRIES == ("金融", "批发零售", "教育", "房地产", "制造")
     assert SERVICES == ("国内异地", "同城", "国际", "礼仪", "一体化物流", "中邮快货", "国际货代")
     assert [region_of(n) for n in (None, 0, 1, 2, 17)] == ["", "", "区域性", "全省性", "全省性"]
@@ -114,7 +116,7 @@ def test_retention_is_a_table() -> None:
 
 
 def test_effort_follows_the_tier() -> None:
-    """JG 5.6: the higher the tier the harder one tries."""
+    """domain.md §4: effort by tier — JG 5.6: the higher the tier the harder one tries."""
     told = [effort(t.benefits) for t in load_scheme("sf").tiers]
     assert told[0] == told[1] == "当日由专属代表联系，可上门"
     assert told[2] == told[3] == "24 小时内电话联系"

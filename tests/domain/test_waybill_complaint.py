@@ -49,7 +49,7 @@ def test_every_state_has_a_word_that_leads_back() -> None:
 
 
 def test_categories_of_the_source() -> None:
-    """domain.md §5 names seven categories; each has a time of answer."""
+    """domain.md §5: categories — domain.md §5 names seven categories; each has a time of answer."""
     assert complaint.CATEGORIES == ("延误", "破损", "遗失", "服务态度", "查询结果不一致", "费用", "其它")
     assert set(complaint.ANSWER_HOURS) == set(complaint.CATEGORIES)
 
@@ -61,7 +61,7 @@ def test_due_at_follows_the_category() -> None:
 
 
 def test_result_must_be_told_before_closing() -> None:
-    """There is no way from open to closed without telling the customer."""
+    """domain.md §5: told back — there is no way from open to closed without telling the customer."""
     closing = {state for (state, _), target in complaint.EDGES.items() if target is ComplaintState.CLOSED}
     assert closing == {ComplaintState.TOLD}
     assert complaint.next_state(ComplaintState.OPEN, "close") is None

@@ -119,7 +119,8 @@ def test_a_promise_that_has_run_out_is_not_repeated() -> None:
     ],
 )
 def test_the_delivery_clock(arrived: str, same_day: bool, due: str) -> None:
-    """What a site of that kind delivers by, from when the parcel reached it."""
+    """domain.md §6: delivery clock — what a site of that kind delivers by, from when the parcel reached
+    it."""
     at = datetime.fromisoformat(f"2026-03-04T{arrived}:00+08:00")
     day = "2026-03-05" if due.startswith("+") else "2026-03-04"
     assert delivery.due_at(at, same_day=same_day) == datetime.fromisoformat(

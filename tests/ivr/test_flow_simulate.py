@@ -71,7 +71,9 @@ PATHS: list[tuple[str, str, list[str], str]] = [
 
 @pytest.mark.parametrize(("flow", "keys", "heard", "end"), PATHS)
 def test_what_callers_hear(flow: str, keys: str, heard: list[str], end: str) -> None:
-    """Each flow tells the right things in the right order and ends where it should."""
+    """domain.md §7: points in the IVR; domain.md §8: tracking by number, pick-up, claim, suggestion,
+    quote, coverage, points, branch phone — each flow tells the right things in the right order and ends
+    where it should."""
     played = play(flow, keys)
     text, at = words(played), 0
     for part in heard:
@@ -101,7 +103,8 @@ def test_keys_without_an_end_reach_a_person() -> None:
 
 
 def test_tiers_decide_the_way() -> None:
-    """Key customers skip the menu; 中端 gets some priority; the rest waits in line."""
+    """domain.md §8: to a person — key customers skip the menu; 中端 gets some priority; the rest waits in
+    line."""
     for tier in ("项目客户", "VIP客户"):
         played = play("main", "1", tier=tier)
         assert "menu" not in played.path

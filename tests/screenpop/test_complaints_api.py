@@ -35,7 +35,8 @@ async def _customer(line: PopLine, code: str) -> int:
 
 
 async def test_a_complaint_is_worked_on_until_it_is_closed(popline: PopLine) -> None:
-    """domain.md §5: taken, followed up, resolved, told back after a failed call, closed by the supervisor."""
+    """domain.md §5: record, told back — taken, followed up, resolved, told back after a failed call,
+    closed by the supervisor."""
     made = await _made(popline, customer_id=await _customer(popline, "C1"), department="派送部")
     assert made["code"].startswith("TS")
     _, board = await popline.api("GET", "/complaints", user="a1002")
@@ -133,7 +134,7 @@ async def test_late_ones_are_escalated_and_listed(popline: PopLine) -> None:
 
 
 async def test_a_complaint_of_a_recorded_call_leads_to_recording_and_score(popline: PopLine) -> None:
-    """domain.md §5, XJ: joined to call, recording and score; agents see a score only when it is published."""
+    """domain.md §5: record — joined to call, recording and score; agents see a score only when it is published."""
     now = datetime.now(UTC)
 
     def write(conn: sa.Connection) -> None:
@@ -154,7 +155,7 @@ async def test_a_complaint_of_a_recorded_call_leads_to_recording_and_score(popli
 
 
 async def test_statistics_and_export(popline: PopLine) -> None:
-    """domain.md §5: shares by category, department, cause; the workbook holds them, its export is logged."""
+    """domain.md §5: causes — shares by category, department, cause; their workbook, whose export is logged."""
     await _made(popline, department="派送部", text="=1+1")
     await _made(popline, category="破损", department="派送部")
     _, figures = await popline.api("GET", "/complaints/figures", user="boss")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cti.ami.trace import replay
-from cti.domain.customer import Customer, CustomerKind
+from cti.domain.customer import Customer, CustomerKind, TierRef
 from screenpop.card import Style, greeting, mask_text
 from screenpop.merge import MAX_CONTEXT_KEYS, MAX_TEXT, clean, merge_context
 from screenpop.replay import Offline
@@ -40,8 +41,18 @@ def who(name: str, title: str, company: str = "", kind: CustomerKind = CustomerK
     ],
 )
 def test_greeting_says_surname_and_title(customer: Customer | None, said: str) -> None:
-    """What the agent reads out first fits the person or firm; names are never templates."""
+    """domain.md §3: first sentence — what the agent reads out first fits the person or firm; names are
+    never templates."""
     assert greeting(customer, STYLE) == f"{said}请问有什么可以帮助您？"
+
+
+def test_a_tier_may_have_a_greeting_of_its_own() -> None:
+    """domain.md §2: greeting hint — a scheme's sentence for a tier goes before the usual one."""
+    style = replace(STYLE, greetings={("sf", "vip"): "{name}{title}，感谢您一直选择{company}。"})
+    vip = replace(who("王小明", "先生"), tier=TierRef("sf", "vip", "VIP客户", ""))
+    assert greeting(vip, style) == "王先生，感谢您一直选择来电速运。"
+    other = replace(vip, tier=TierRef("sf", "mid", "中端客户", ""))
+    assert greeting(other, style) == "王先生，请问有什么可以帮助您？"
 
 
 @pytest.mark.parametrize(

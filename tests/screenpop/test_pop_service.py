@@ -15,7 +15,8 @@ from tests.plugins.screenpop import LIU, SHARED, WANG, PopLine, Story
 
 
 async def test_pop_holds_caller_customer_tier_and_greeting(popline: PopLine) -> None:
-    """A known number rings: name, tier, place, outcome, rule and the sentence to say are there."""
+    """domain.md §3: number and place, tier and scheme, green channel — a known number rings: name, tier,
+    place, outcome, rule and the sentence to say are there."""
     async with popline.page("a1001") as page:
         popline.hear(*Story(caller_name="王").rings("1001"))
         pop = await page.next("pop")
@@ -28,6 +29,7 @@ async def test_pop_holds_caller_customer_tier_and_greeting(popline: PopLine) -> 
     )
     assert pop["caller"]["place"] == "北京市"
     assert (pop["customer"]["name"], pop["customer"]["tier"]["label"]) == ("王小明", "VIP客户")
+    assert pop["customer"]["green_channel"] is True
     assert pop["hints"]["greeting"] == "王先生，请问有什么可以帮助您？"
     assert pop["history"]["waybills"][0]["number"] == "SF1234567890"
     assert wire.Pop.model_validate(pop).id == pop["id"]
@@ -151,7 +153,8 @@ async def test_agent_chooses_among_several_customers(popline: PopLine) -> None:
 
 
 async def test_card_lives_through_talk_and_wrap_up_and_becomes_a_contact(popline: PopLine) -> None:
-    """Draft kept, 话后完成 closes as completed, the contact history has note, disposition and times."""
+    """domain.md §1: interaction history — draft kept, 话后完成 closes as completed, the contact history has
+    note, disposition and times."""
     story = Story()
     async with popline.page("a1001") as page:
         popline.hear(*story.rings("1001"))

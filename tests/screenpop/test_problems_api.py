@@ -16,7 +16,7 @@ def _item(**more: Any) -> dict[str, Any]:
 
 
 async def test_the_remark_is_checked_and_refused_with_what_is_missing(popline: PopLine) -> None:
-    """domain.md §6: 产生时间, 联系人, 事情, 联系电话; what is missing is named, void remarks are refused."""
+    """domain.md §6: four elements, void remarks — what is missing is named, void remarks are refused."""
     _, found = await popline.api("POST", "/problems/check", user="a1001", body=_item(remark="外箱破损"))
     assert (found["valid"], found["missing"]) == (False, ["产生时间", "联系人", "联系电话"])
     status, no = await popline.api("POST", "/problems", user="a1001", body=_item(remark="外箱破损"))
@@ -52,7 +52,7 @@ async def test_an_item_stands_at_its_waybill_until_it_is_closed(popline: PopLine
 
 
 async def test_late_items_come_first(popline: PopLine) -> None:
-    """domain.md §6: what was registered too late and is still open is on top and counted."""
+    """domain.md §6: late ones — what was registered too late and is still open is on top and counted."""
     old = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
     await popline.api("POST", "/problems", user="a1001", body=_item(arose_at=old))
     await popline.api("POST", "/problems", user="a1001", body=_item(kind="other"))

@@ -143,7 +143,8 @@ def talked(url: str, agent: str, ago: timedelta) -> None:
 async def test_vip_who_calls_later_is_answered_before_ordinary_callers(
     line: Callable[..., Any], seeded_url: str
 ) -> None:
-    """Two ordinary callers wait, then a VIP calls: the agent who comes gets the VIP first."""
+    """domain.md §2: queue and priority — two ordinary callers wait, then a VIP calls: the agent who
+    comes gets the VIP first."""
     async with line(seeded_url) as hotline:
         for number in (*ORDINARY, WANG):
             await hotline.calls(number)
@@ -177,7 +178,8 @@ async def test_late_look_up_delays_nothing_and_is_put_right(
 
 
 async def test_representative_rings_first_then_the_queue(line: Callable[..., Any], seeded_url: str) -> None:
-    """The representative rings alone; when the time is up another agent of the queue gets the call."""
+    """domain.md §2: dedicated representative — the representative rings alone; when the time is up
+    another agent of the queue gets the call."""
     change(seeded_url, representative="1002")
     async with line(seeded_url, representative_s=3, rejected_s=20) as hotline:
         representative = await hotline.agent("1002", answer_after=None)

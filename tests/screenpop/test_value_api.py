@@ -73,7 +73,8 @@ async def test_summary_counts_tiers_of_the_chosen_scheme(line: PopLine) -> None:
 
 
 async def test_crowded_representatives_are_named(start_popline: Any, seeded_url: str) -> None:
-    """Who is the representative of more customers than the setting allows is told with the figures."""
+    """domain.md §2: sf representative — who is the representative of more customers than the setting
+    allows is told with the figures."""
     line = await start_popline(seeded_url, routing={"representative_customers": 1})
     query = sa.update(customers).values(representative="1002").where(customers.c.code != "C2")
     await line.parts.ctx.db.write(lambda c: c.execute(query))
@@ -112,7 +113,8 @@ async def test_two_people_take_the_same_step_once(line: PopLine) -> None:
 
 
 async def test_preferences_are_edited_without_losing_an_update(line: PopLine) -> None:
-    """An edit counts from the version it was read at; the later of two is refused and may look again."""
+    """domain.md §3: preferences — an edit counts from the version it was read at; the later of two is
+    refused and may look again."""
     cid = await _id(line, "C3")
     _, before = await line.api("GET", f"/customers/{cid}/value", user="a1001")
     assert before["preferences"] == {"特殊操作需求": "易碎"}
@@ -142,7 +144,8 @@ async def test_a_number_that_is_shown_masked_is_not_saved_masked(line: PopLine) 
 
 
 async def test_points_are_a_ledger(line: PopLine) -> None:
-    """The balance is the sum of the entries; an entry that is told again counts once, none goes below 0."""
+    """domain.md §7: points shown — the balance is the sum of the entries; an entry that is told again
+    counts once, none goes below 0."""
     path = f"/customers/{await _id(line, 'C3')}/points"
 
     async def add(delta: int, ref: str = "") -> tuple[int, Any]:
@@ -158,12 +161,14 @@ async def test_points_are_a_ledger(line: PopLine) -> None:
 
 
 async def test_every_scheme_of_one_customer_with_its_reason(line: PopLine) -> None:
-    """All six schemes stand side by side, the active one marked, with reasons and since when."""
+    """domain.md §2: service menu — all six schemes stand side by side, the active one marked, with
+    reasons and since when."""
     _, value = await line.api("GET", f"/customers/{await _id(line, 'C3')}/value", user="a1001")
     found = {t["scheme"]: t for t in value["tiers"]}
     assert list(found) == list(PRESETS)
     assert found["sf"]["reason"] == "月贡献 9,000 元 ≥ 2,000 且 < 10,000"
     assert [t["active"] for t in value["tiers"]] == [True] + [False] * 5
+    assert (found["sf"]["route"], found["sf"]["services"]) == ("热线客户管理师", ["基础", "增值"])
     assert all(t["since"] for t in value["tiers"])
     assert (value["current_value"], value["services"]) == (9000, ["同城", "国际"])
     assert (await line.api("GET", "/customers/999999/value", user="a1001"))[0] == 404

@@ -31,6 +31,11 @@ from tests.plugins.screenpop import WANG
 from tests.screenpop.test_value_api import CHINA, schemes
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
+LENGTH = """a => new Promise(done => {
+    const tell = () => done(a.duration)
+    if (a.readyState) tell()
+    else a.onloadedmetadata = tell
+})"""
 DRAWN = "c => new Set(c.getContext('2d').getImageData(0, 0, c.width, c.height).data).size"
 
 
@@ -190,7 +195,7 @@ async def test_every_item_of_the_time_line_opens_its_record(desk_page: DeskPage)
 
 
 async def test_the_pop_leads_to_the_customer_in_one_click(desk_page: DeskPage) -> None:
-    """From the ringing card: the record with preferences, value and points, and the time line, beside the card."""
+    """domain.md §3: preferences — beside the card, with value and points, one click from it."""
     page = await desk_page.agent()
     desk_page.pbx.call("direct").until(K.ANSWERED, "1001")
     await card_in(page, "talking")
@@ -222,7 +227,8 @@ async def test_statistics_are_drawn_and_exported(desk_page: DeskPage) -> None:
         await page.get_by_test_id("statistics-export").click()
     assert (await download.value).suggested_filename.endswith(".xlsx")
     await page.get_by_test_id("user-menu").click()
-    await page.get_by_test_id("theme-switch").get_by_text("深色").click()
+    for _ in range(2):  # as the system → light → dark
+        await page.get_by_test_id("theme-switch").click()
     await page.keyboard.press("Escape")
     await page.get_by_test_id("statistics-days").select_option("30")
     await expect(page.get_by_test_id("statistics-scores").locator("canvas")).to_be_visible()
@@ -250,11 +256,5 @@ async def test_a_callers_message_is_played_on_the_record(
     await page.get_by_test_id("care-voice").click()
     player = page.get_by_test_id("care-voice-player")
     await expect(player).to_be_visible()
-    await asyncio.sleep(0.2)
-    assert (
-        await player.evaluate(
-            "a => new Promise(done => a.readyState ? done(a.duration) : a.onloadedmetadata = () => done(a.duration))"
-        )
-        == 1
-    )
+    assert await player.evaluate(LENGTH) == 1
     await keep(page, "care_voice")

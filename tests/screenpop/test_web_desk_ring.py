@@ -20,7 +20,8 @@ NOTE = "客户催派送，承诺 16:00 前送达"
 
 
 async def test_card_says_who_rings_and_what_to_say(desk_page: DeskPage) -> None:
-    """While it rings the card shows who, tier, number, match, sentence and menu; nothing scrolls."""
+    """domain.md §3: who, what was done in the menu, first sentence — while it rings the card shows who,
+    tier, number, match, sentence and menu; nothing scrolls."""
     page = await desk_page.agent()
     await page.get_by_test_id("notify-later").click()
     call = desk_page.pbx.call("ring_all")

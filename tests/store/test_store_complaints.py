@@ -55,7 +55,8 @@ def _row(conn: Connection, complaint_id: int) -> Any:
 
 
 def test_deadline_by_category_and_tier(conn: Connection) -> None:
-    """domain.md §5: a VIP is answered in half the time, a mid-tier customer in three quarters of it."""
+    """domain.md §5: response times — a VIP is answered in half the time, a mid-tier customer in three
+    quarters of it."""
     for code, revenue, hours in (("V", 12_000, 12), ("M", 3_000, 18), ("O", 500, 24)):
         one = _complain(conn, customer_id=_customer(conn, code, revenue))
         assert _row(conn, one)["due_at"] == NOW + hours * HOUR
@@ -63,7 +64,8 @@ def test_deadline_by_category_and_tier(conn: Connection) -> None:
 
 
 def test_an_earlier_promise_and_another_category_move_the_deadline(conn: Connection) -> None:
-    """domain.md §5: what was promised counts when it is earlier; a later promise gives no more time."""
+    """domain.md §5: promised time — what was promised counts when it is earlier; a later promise gives
+    no more time."""
     one = _complain(conn, promised_at=NOW + 2 * HOUR)
     assert _row(conn, one)["due_at"] == NOW + 2 * HOUR
     how = {"who": "a1001", "at": NOW, "deadlines": DEADLINES}
@@ -84,7 +86,8 @@ def test_what_the_other_changed_is_in_the_steps(conn: Connection) -> None:
 
 
 def test_follow_ups_carry_result_and_are_only_added(database: Database) -> None:
-    """domain.md §5: follow-ups say who, when, what and with what result; none is changed afterwards."""
+    """domain.md §5: follow-up — follow-ups say who, when, what and with what result; none is changed
+    afterwards."""
     with database.begin() as conn:
         one = _complain(conn)
         version = repos.act_on_complaint(conn, one, "take", version=1, who="a1001", at=NOW)
@@ -101,7 +104,8 @@ def test_follow_ups_carry_result_and_are_only_added(database: Database) -> None:
 
 
 def test_late_complaints_go_up_each_level_once(conn: Connection) -> None:
-    """Past the deadline at once, after 4 and after 24 hours; nobody's edit is lost by it."""
+    """domain.md §5: watched — past the deadline at once, after 4 and after 24 hours; nobody's edit is
+    lost by it."""
     one, other = _complain(conn), _complain(conn, "费用")
     assert escalate(conn, now=NOW + 24 * HOUR, deadlines=DEADLINES) == []
     for hours, level in ((25, 1), (26, 1), (28, 2), (48, 3), (400, 3)):
@@ -123,7 +127,8 @@ def test_late_complaints_go_up_each_level_once(conn: Connection) -> None:
 
 
 def test_board_filters_counts_and_statistics(conn: Connection) -> None:
-    """domain.md §5: 投诉因素比例 by category, department and cause; the board's filters and counts agree."""
+    """domain.md §5: causes — 投诉因素比例 by category, department and cause; the board's filters and counts
+    agree."""
     who = _customer(conn, "V", 12_000)
     late = _complain(conn, customer_id=who, department="派送部", cause="派送不及时", waybill="SF1")
     for n in range(2):

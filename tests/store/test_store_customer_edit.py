@@ -48,10 +48,12 @@ def _id(conn: Connection) -> int:
 
 
 def test_fields_numbers_and_people_change_in_one_step(conn: Connection) -> None:
-    """domain.md §1: company — 主营业务, 联系人 with 电话, 年龄, 爱好: edited, found at once."""
+    """domain.md §1: company, trade history — 主营业务, 合作年限, 付款情况, 联系人: edited, found."""
     cid = _id(conn)
     edit = Edit(
         fields={
+            "cooperation_years": 6.5,
+            "payment": "月结 30 天",
             "name": "深圳蓝桥科技",
             "business": "电子元件",
             "birthday": date(2001, 5, 1),
@@ -64,6 +66,7 @@ def test_fields_numbers_and_people_change_in_one_step(conn: Connection) -> None:
     found = record(conn, cid)
     assert found is not None
     assert (found.row["name"], found.row["business"], found.row["version"]) == ("深圳蓝桥科技", "电子元件", 2)
+    assert (found.row["cooperation_years"], found.row["payment"]) == (6.5, "月结 30 天")
     assert [(n["key"], n["contact_name"]) for n in found.numbers] == [
         ("fixed:0755-86013388", None),
         ("mobile:13800138000", "林岚"),

@@ -107,7 +107,8 @@ def _codes(conn: Connection, **f: Any) -> list[str]:
     ],
 )
 def test_filters(conn: Connection, given: dict[str, Any], kept: Any) -> None:
-    """Kind, tier of any scheme, the three classifications of 湖北, county, representative, alerts, words."""
+    """domain.md §2: hubei_ems classes — kind, tier of any scheme, the three classifications of 湖北,
+    county, representative, alerts, words."""
     assert _codes(conn, **given) == [f"K{i:03d}" for i in range(1, 24) if kept(i)]
 
 

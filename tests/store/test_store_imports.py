@@ -71,7 +71,8 @@ def _everything(database: Database) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_sample_files(load: Load, database: Database) -> None:
-    """The shipped samples import without a fault and show every column family of domain.md §1."""
+    """domain.md §1: company, person — the shipped samples import without a fault and show
+    every column family of domain.md §1."""
     first = load("customers", SAMPLES / "customers.csv")
     second = load("waybills", SAMPLES / "waybills.csv")
     assert (first.created, first.bad, first.warnings) == (5, 0, [])
@@ -339,7 +340,8 @@ def test_money_in_ten_thousands_by_header(load: Load, database: Database) -> Non
 
 
 def test_short_landline_of_the_source_is_kept_for_reading(load: Load, database: Database) -> None:
-    """``0335-6666`` (XJ §3) is no number that could be matched: kept on the customer, with a warning."""
+    """domain.md §1: landline — ``0335-6666`` (XJ §3) is no number that could be matched: kept on the
+    customer, with a warning."""
     report = load("customers", "编号,客户名称,电话\nA1,秦皇岛公司,0335-6666\n")
     assert (report.created, len(report.warnings)) == (1, 1)
     assert _rows(database, numbers) == []

@@ -17,7 +17,7 @@ from cti.store import repos
 from cti.store.db import Database
 from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.waybills import GivenWaybill, upsert_waybills
-from cti.store.tables import axb_bindings, contacts, numbers, orders
+from cti.store.tables import axb_bindings, contacts, customers, numbers, orders
 
 NOW = datetime(2025, 3, 10, 8, 0, tzinfo=UTC)
 
@@ -93,8 +93,11 @@ def test_outcome_one(conn: Connection, text: str) -> None:
 
 
 def test_outcome_one_of_a_firm(conn: Connection) -> None:
-    """The firm's own number brings the firm, with tier, green channel and business traits."""
+    """domain.md §1: business traits; domain.md §3: representative — the firm's own number brings the firm, with tier, green channel
+    and business traits."""
+    conn.execute(sa.update(customers).values(representative="1001"))
     customer = _find(conn, "0755-86013388").customer
+    assert customer.representative == "1001"
     assert (customer.kind, customer.name, customer.company) == (
         CustomerKind.COMPANY,
         "深圳蓝桥电子有限公司",
@@ -107,7 +110,8 @@ def test_outcome_one_of_a_firm(conn: Connection) -> None:
 
 
 def test_outcome_one_through_a_contact_person(conn: Connection) -> None:
-    """The number of a 联系人 brings that person by name, with the firm beside it."""
+    """domain.md §1: any number — the number of a 联系人 brings that person by name, with the firm beside
+    it."""
     customer = _find(conn, "13800138001").customer
     assert (customer.name, customer.title, customer.company) == ("李静", "女士", "深圳蓝桥电子有限公司")
 
@@ -244,7 +248,8 @@ def test_receiver_who_is_no_customer_sees_the_parcels(conn: Connection) -> None:
 
 
 def test_history_of_the_customer(conn: Connection, ids: dict[str, int]) -> None:
-    """The last five waybills sent or received, open problem items however old, the last contacts."""
+    """domain.md §3: problem items, last waybills, last contacts — the last five waybills sent or
+    received, open problem items however old, the last contacts."""
     for i in range(8):
         side = {"sender": "P1"} if i % 2 else {"receiver": "P1"}
         _parcel(conn, f"HC30000000000{i}", **side, updated_at=NOW - timedelta(hours=i))
@@ -260,7 +265,8 @@ def test_history_of_the_customer(conn: Connection, ids: dict[str, int]) -> None:
 
 
 def test_open_complaints_only(conn: Connection, ids: dict[str, int]) -> None:
-    """Complaints that wait for something are shown by deadline; closed ones are not."""
+    """domain.md §3: open complaints — complaints that wait for something are shown by deadline; closed
+    ones are not."""
     who = {"opened_by": "1001", "customer_id": ids["P1"]}
     late = repos.add_complaint(conn, category="费用", summary="多收", opened_at=NOW, **who)
     soon = repos.add_complaint(conn, category="查询结果不一致", summary="不一致", opened_at=NOW, **who)
@@ -273,7 +279,7 @@ def test_open_complaints_only(conn: Connection, ids: dict[str, int]) -> None:
 
 
 def test_churn_alert_comes_from_orders(conn: Connection, ids: dict[str, int]) -> None:
-    """A weekly regular who has been silent for 20 days is told as such."""
+    """domain.md §3: churn alert — a weekly regular who has been silent for 20 days is told as such."""
     for i in range(10):
         row = {"number": f"D{i}", "customer_id": ids["P1"], "at": NOW - timedelta(days=20 + 7 * i)}
         conn.execute(sa.insert(orders).values(**row))

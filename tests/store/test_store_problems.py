@@ -39,7 +39,8 @@ def _item(conn: Connection, remark: str = WHOLE, **more: Any) -> int:
 
 
 def test_an_incomplete_or_void_remark_is_refused(conn: Connection) -> None:
-    """domain.md §6: every missing element is named, void phrases are refused, and nothing is written."""
+    """domain.md §6: four elements, void remarks — every missing element is named, void phrases are
+    refused, and nothing is written."""
     with pytest.raises(BadRemark) as lacking:
         _item(conn, "外箱破损拒收")
     assert lacking.value.check.missing == ("产生时间", "联系人", "联系电话")
@@ -50,7 +51,8 @@ def test_an_incomplete_or_void_remark_is_refused(conn: Connection) -> None:
 
 
 def test_deadline_code_and_waybill_say_that_it_is_open(conn: Connection) -> None:
-    """domain.md §6: damage is due 30 minutes after the scan; the waybill shows it until it is closed."""
+    """domain.md §6: damage — damage is due 30 minutes after the scan; the waybill shows it until it is
+    closed."""
     values = {"number": "SF1", "state": "problem", "updated_at": NOW}
     event = {"at": NOW, "state": "problem", "place": "", "operator": "", "text": ""}
     upsert_waybills(conn, [GivenWaybill(values=values, events=[event])], now=NOW, source="test")
@@ -83,7 +85,8 @@ def test_two_people_close_one_item(conn: Connection) -> None:
 
 
 def test_late_ones_are_listed_on_top(conn: Connection) -> None:
-    """domain.md §6: late ones are listed: open past the deadline first; late registration counts too."""
+    """domain.md §6: late ones — late ones are listed: open past the deadline first; late registration
+    counts too."""
     calm = _item(conn, kind=ProblemKind.OTHER, waybill="SF1")
     late = _item(conn, waybill="SF2", at=NOW + timedelta(minutes=1))
     slow = _item(conn, waybill="SF3", at=NOW + timedelta(hours=2))

@@ -75,7 +75,8 @@ def _complain(conn: Connection) -> int:
 
 
 def test_complaint_has_code_deadline_and_history(conn: Connection) -> None:
-    """A complaint gets its own code, a deadline of its category, and a line for each thing done."""
+    """domain.md §5: record — a complaint gets its own code, a deadline of its category, and a line for
+    each thing done."""
     one, two = _complain(conn), _complain(conn)
     first, second = repos.complaint(conn, one), repos.complaint(conn, two)
     assert first is not None

@@ -96,7 +96,8 @@ def test_answers_against_deadlines(conn: Connection) -> None:
 
 
 def test_problem_kinds_satisfaction_contacts_and_menus(conn: Connection) -> None:
-    """Kinds with late ones; scores by day; reasons of calls; what the menus served alone."""
+    """domain.md §6: kinds — kinds with late ones; scores by day; reasons of calls; what the menus served
+    alone."""
     arose = datetime(2025, 3, 5, 9, 0, tzinfo=CHINA)
     remark = "3月5日9点 李女士 外箱破损拒收 13800138000"
     for kind, minutes in ((ProblemKind.DAMAGE, 5), (ProblemKind.DAMAGE, 90), (ProblemKind.OTHER, 5)):

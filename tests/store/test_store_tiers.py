@@ -296,7 +296,8 @@ def test_upgrade_within_reach_is_proposed(database: Database) -> None:
 
 
 def test_a_tier_just_reached_is_proposed_at_once(database: Database) -> None:
-    """XJ 5.2.3: reaching the threshold proposes the upgrade at once, for thirty days."""
+    """domain.md §4: promotion — XJ 5.2.3: reaching the threshold proposes the upgrade at once, for
+    thirty days."""
     with database.begin() as conn:
         cid = _customer(conn, "N1", metrics={"monthly_revenue": 3000})
     _run(database)
@@ -311,7 +312,8 @@ def test_a_tier_just_reached_is_proposed_at_once(database: Database) -> None:
 
 
 def test_churn_has_the_figures_that_caused_it(database: Database) -> None:
-    """domain.md §4: silence past twice the usual cycle, or less than half of the usual volume."""
+    """domain.md §4: silence, volume — silence past twice the usual cycle, or less than half of the usual
+    volume."""
     with database.begin() as conn:
         silent, weekly, falling, rare = (_customer(conn, f"C{i}") for i in range(4))
         for i in range(9):
@@ -336,7 +338,8 @@ def test_churn_has_the_figures_that_caused_it(database: Database) -> None:
 
 
 def test_potential_value_stands_beside_the_current_one(database: Database) -> None:
-    """CRM 一(二): the last quarter carried on for a year with its growth, which is bounded (ours)."""
+    """domain.md §2: two sides of value — CRM 一(二): the last quarter carried on for a year with its
+    growth, which is bounded (ours)."""
     with database.begin() as conn:
         grown, new = _customer(conn, "G1"), _customer(conn, "G2")
         for days in (20, 50, 80):
@@ -350,7 +353,8 @@ def test_potential_value_stands_beside_the_current_one(database: Database) -> No
 
 
 def test_retention_steps_come_in_order(database: Database) -> None:
-    """JG 5.6: contact, apology and reason, remedy; a step twice or out of turn is refused."""
+    """domain.md §4: retention — JG 5.6: contact, apology and reason, remedy; a step twice or out of turn
+    is refused."""
     with database.begin() as conn:
         cid, fine = _customer(conn, "C1"), _customer(conn, "C2")
         for i in range(9):
