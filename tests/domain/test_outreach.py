@@ -30,7 +30,8 @@ ABCD = {t.id: t.benefits for t in load_scheme("abcd").tiers}
     ],
 )
 def test_rhythm_of_the_abcd_table(tier: str, visits: Rhythm, calls: Rhythm) -> None:
-    """domain.md §2 abcd, §7 "Visit plan": each tier's visits a month and calls a week or half month."""
+    """domain.md §2: abcd steers; domain.md §7: visit plan — each tier's visits a month and calls a week
+    or half month."""
     assert (visits_of(ABCD[tier]), calls_of(ABCD[tier])) == (visits, calls)
 
 
@@ -43,7 +44,8 @@ def test_periods_are_of_the_calendar() -> None:
 
 
 def test_slices_cover_a_period_without_gap() -> None:
-    """domain.md §7: three visits a month lie ten days apart; slices touch, the last ends the period."""
+    """domain.md §7: visit plan — three visits a month lie ten days apart; slices touch, the last ends
+    the period."""
     month = period_of(date(2026, 11, 5), Unit.MONTH)
     made = slots(Rhythm(3, Unit.MONTH), month)
     assert [(s.opens.day, s.due.day) for s in made] == [(1, 10), (11, 20), (21, 30)]
@@ -53,7 +55,8 @@ def test_slices_cover_a_period_without_gap() -> None:
 
 
 def test_contacts_already_made_count() -> None:
-    """domain.md §7: a visit made in the period covers its first slice; what has not opened is not yet due."""
+    """domain.md §7: visit plan — a visit made in the period covers its first slice; what has not opened
+    is not yet due."""
     three = Rhythm(3, Unit.MONTH)
     assert [s.number for s in due_slots(three, date(2026, 11, 12), 0)] == [1, 2]
     assert [s.number for s in due_slots(three, date(2026, 11, 12), 1)] == [2]
@@ -69,7 +72,7 @@ def test_the_day_begins_in_shanghai() -> None:
 
 
 def test_festivals_have_dates_and_a_missing_year_is_said() -> None:
-    """JG 5.7, domain.md §7 greetings: lunar festivals by year; a missing year is told, not guessed."""
+    """domain.md §7: greetings — lunar festivals by year; a missing year is told, not guessed."""
     assert [f.label for f, _ in festivals.coming(date(2026, 9, 24), 7)] == ["中秋节", "国庆节"]
     assert [on for _, on in festivals.coming(date(2026, 12, 30), 3)] == [date(2027, 1, 1)]
     assert festivals.missing(date(2026, 11, 1)) == []
@@ -81,7 +84,8 @@ def test_festivals_have_dates_and_a_missing_year_is_said() -> None:
 
 
 def test_receipt_call_asks_what_applies_and_names_the_trouble() -> None:
-    """domain.md §7 收货回访: received, when, condition, signed; trouble leads to a category and a kind."""
+    """domain.md §7: morning after delivery — received, when, condition, signed; trouble leads to a
+    category and a kind."""
     kind = TaskKind.RECEIPT_CALL
     assert interview.unanswered(kind, {}) == ("received",)
     assert interview.unanswered(kind, {"received": "no"}) == ()
@@ -97,7 +101,7 @@ def test_receipt_call_asks_what_applies_and_names_the_trouble() -> None:
 
 
 def test_low_scores_by_the_six_aspects() -> None:
-    """domain.md §7: satisfaction is measured on six aspects; 2 and less is low."""
+    """domain.md §7: satisfaction — satisfaction is measured on six aspects; 2 and less is low."""
     assert list(interview.ASPECTS.values()) == [
         *("订单处理", "准时送达", "货物完好", "信息沟通", "响应速度", "问题解决"),
     ]
@@ -116,7 +120,7 @@ def test_script_is_that_of_the_rules() -> None:
 
 
 def test_notices_at_key_nodes() -> None:
-    """domain.md §8 proactive notice at key nodes: confirmed, on the way, due, exception; overdue too."""
+    """domain.md §8: proactive notice — confirmed, on the way, due, exception; overdue too."""
     now = datetime(2026, 11, 28, tzinfo=UTC)
     early = datetime(2026, 11, 27, tzinfo=UTC)
 
@@ -166,7 +170,7 @@ def test_an_attempt_goes_one_way() -> None:
 
 
 def test_nobody_is_called_at_night() -> None:
-    """domain.md §8: 09:00 is allowed, 20:00 is not, by the clock of Asia/Shanghai."""
+    """domain.md §8: outbound — 09:00 is allowed, 20:00 is not, by the clock of Asia/Shanghai."""
     hours = Hours.read("09:00-20:00")
     assert hours == Hours(time(9), time(20))
     for hour, minute, allowed in ((0, 59, False), (1, 0, True), (11, 59, True), (12, 0, False)):

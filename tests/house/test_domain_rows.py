@@ -38,10 +38,14 @@ ROWS: dict[int, tuple[str, ...]] = {
         *("kinds", "four elements", "void remarks", "damage", "out of area", "delivery", "late ones"),
         "delivery clock",
     ),
-    7: ("keypad survey", "points shown", "points in the IVR"),
+    7: (
+        *("visit plan", "worklist", "morning after delivery", "keypad survey", "satisfaction"),
+        *("improvement", "greetings", "points shown", "points in the IVR"),
+    ),
     8: (
         *("tracking by waybill", "tracking by number", "pick-up", "claim", "complaint", "suggestion"),
         *("quote", "coverage", "points", "branch phone", "to a person", "key account channel"),
+        *("outbound", "proactive notice"),
     ),
 }
 _NAMED = re.compile(r"domain\.md §(\d): ([^—;]+?)(?= —|;)")

@@ -134,7 +134,7 @@ async def test_late_ones_are_escalated_and_listed(popline: PopLine) -> None:
 
 
 async def test_a_complaint_of_a_recorded_call_leads_to_recording_and_score(popline: PopLine) -> None:
-    """domain.md §5: record — joined to call, recording and score; agents see a score only when it is published."""
+    """domain.md §5: record — joined to call, recording, score; agents see a score when it is published."""
     now = datetime.now(UTC)
 
     def write(conn: sa.Connection) -> None:
@@ -155,7 +155,7 @@ async def test_a_complaint_of_a_recorded_call_leads_to_recording_and_score(popli
 
 
 async def test_statistics_and_export(popline: PopLine) -> None:
-    """domain.md §5: causes — shares by category, department, cause; their workbook, whose export is logged."""
+    """domain.md §5: causes — shares by category, department, cause; their workbook, its export is logged."""
     await _made(popline, department="派送部", text="=1+1")
     await _made(popline, category="破损", department="派送部")
     _, figures = await popline.api("GET", "/complaints/figures", user="boss")

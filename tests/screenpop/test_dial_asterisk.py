@@ -142,7 +142,8 @@ def _voice(folder: Path) -> Path:
 async def test_agent_first_then_customer_and_a_double_click_dials_once(
     line: Callable[..., Any], seeded_url: str, tmp_path: Path
 ) -> None:
-    """domain.md §8 Outbound: agent, then customer; the pop knows both and the task; the call is scored."""
+    """domain.md §8: outbound — agent, then customer; the pop knows both and the task; the call is
+    scored."""
     async with line(seeded_url) as hotline, hotline.popline.page("a1001") as page:
         agent = await hotline.phones.agent("1001", steps=[play(_voice(tmp_path)), wait(2.5), hangup()])
         customer = await hotline.phones.outside(hotline.carrier, answer_after=0.5)

@@ -93,8 +93,7 @@ def test_outcome_one(conn: Connection, text: str) -> None:
 
 
 def test_outcome_one_of_a_firm(conn: Connection) -> None:
-    """domain.md §1: business traits; domain.md §3: representative — the firm's own number brings the firm, with tier, green channel
-    and business traits."""
+    """domain.md §1: business traits; domain.md §3: representative — the firm's number brings them with it."""
     conn.execute(sa.update(customers).values(representative="1001"))
     customer = _find(conn, "0755-86013388").customer
     assert customer.representative == "1001"

@@ -68,7 +68,8 @@ def _contact(db: Database, customer: int, at: datetime, channel: str) -> None:
 
 
 def test_visit_plan_counts_what_was_done(database: Database) -> None:
-    """domain.md §7 visit plan: the ABCD table makes tasks by slice; contacts of the period count, once."""
+    """domain.md §7: visit plan — the ABCD table makes tasks by slice; contacts of the period count,
+    once."""
     rules = _rules()
     a, b, c, d = (_customer(database, code, code, representative="7001") for code in "ABCD")
     with database.begin() as conn:
@@ -121,7 +122,8 @@ def test_planning_is_bounded_and_says_so(database: Database) -> None:
 
 
 def test_receivers_of_yesterday_are_called_this_morning(database: Database) -> None:
-    """domain.md §7 morning after delivery: yesterday by the clock of Asia/Shanghai, each receiver once."""
+    """domain.md §7: morning after delivery — yesterday by the clock of Asia/Shanghai, each receiver
+    once."""
     _waybill(database, "1000000001", "signed", delivered_at=datetime(2026, 11, 23, 16, tzinfo=UTC))
     one = {"receiver_key": "mobile:13800000001"}
     for number in ("1000000002", "1000000003"):
@@ -150,7 +152,8 @@ def test_receivers_of_arrived_parcels_are_asked_when(database: Database) -> None
 
 
 def test_receipt_call_keeps_the_answers(database: Database) -> None:
-    """domain.md §7 收货回访: what was asked is stored; a question left out is named; undone takes it back."""
+    """domain.md §7: morning after delivery — what was asked is stored; a question left out is named;
+    undone takes it back."""
     _waybill(database, "1000000001", "signed", delivered_at=NOW - DAY)
     plan_day(database, _rules(), now=NOW)
     (task,) = _tasks(database, "receipt_call")
@@ -180,7 +183,8 @@ def test_receipt_call_keeps_the_answers(database: Database) -> None:
 
 
 def test_low_score_leads_to_an_improvement_that_is_told_back(database: Database) -> None:
-    """domain.md §7: a low keypad score is called back, improved with owner and date, and told back."""
+    """domain.md §7: improvement — a low keypad score is called back, improved with owner and date, and
+    told back."""
     customer = _customer(database, "S")
     key = {"key": "mobile:13800000001", "suffix": "00000001", "display": "13800000001"}
     with database.begin() as conn:
@@ -211,7 +215,7 @@ def test_low_score_leads_to_an_improvement_that_is_told_back(database: Database)
 
 
 def test_greetings_come_once_a_year(database: Database) -> None:
-    """JG 5.7, domain.md §7: birthdays and festivals with their words, never twice in a year."""
+    """domain.md §7: greetings — birthdays and festivals with their words, never twice in a year."""
     rules = _rules(festivals={"司庆": [date(2026, 11, 27)]})
     born = _customer(database, "K", birthday=date(1990, 11, 26))
     leap = _customer(database, "L", birthday=date(1992, 2, 29))
@@ -229,7 +233,7 @@ def test_greetings_come_once_a_year(database: Database) -> None:
 
 
 def test_complaint_result_is_told_from_the_worklist_or_the_board(database: Database) -> None:
-    """domain.md §5 result told back (task to call): one task a result; telling it tells the complaint too."""
+    """domain.md §5: told back — one task a result; telling it tells the complaint too."""
     with database.begin() as conn:
         ids = [
             repos.add_complaint(conn, category="延误", summary="晚到", opened_at=NOW, opened_by="a1")
@@ -257,7 +261,8 @@ def test_complaint_result_is_told_from_the_worklist_or_the_board(database: Datab
 
 
 def test_churn_is_answered_once(database: Database) -> None:
-    """domain.md §4 retention: an alert is a task; doing it takes the first step, a step elsewhere ends it."""
+    """domain.md §4: retention — an alert is a task; doing it takes the first step, a step elsewhere ends
+    it."""
     ids = [_customer(database, c) for c in "XY"]
     with database.begin() as conn:
         for one in ids:
@@ -277,7 +282,8 @@ def test_churn_is_answered_once(database: Database) -> None:
 
 
 def test_exceptions_and_delays_are_told_to_the_sender(database: Database) -> None:
-    """domain.md §8 proactive notice: an exception and a delay, each once, and none for what is delivered."""
+    """domain.md §8: proactive notice — an exception and a delay, each once, and none for what is
+    delivered."""
     sender = {"sender_customer_id": _customer(database, "N")}
     _waybill(database, "2000000001", "problem", problem="破损", promised_at=NOW - DAY, **sender)
     _waybill(database, "2000000002", "delivering", promised_at=NOW - DAY / 24, **sender)
@@ -319,7 +325,8 @@ def test_taking_is_exclusive_and_steps_are_kept(database: Database) -> None:
 
 
 def test_worklist_and_figures(database: Database) -> None:
-    """domain.md §7: the longest overdue first; done in time, late and missed by kind; the six aspects."""
+    """domain.md §7: worklist — the longest overdue first; done in time, late and missed by kind; the six
+    aspects."""
     with database.begin() as conn:
         rows = [
             {"key": f"k{n}", "kind": "visit_call", "title": f"t{n}", "due_at": NOW + n * DAY}
