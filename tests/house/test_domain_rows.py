@@ -48,7 +48,7 @@ ROWS: dict[int, tuple[str, ...]] = {
         *("outbound", "proactive notice"),
     ),
 }
-_NAMED = re.compile(r"domain\.md §(\d): ([^—;]+?)(?= —|;)")
+_NAMED = re.compile(r"domain\.md §(\d): ([^—;:.]+?)(?= —|; domain\.md)")
 
 
 def _named() -> dict[tuple[int, str], list[str]]:

@@ -39,7 +39,8 @@ async def _act(
 
 
 async def test_agents_see_their_own_and_nobodys_supervisors_all(popline: PopLine) -> None:
-    """domain.md §7 worklist: late first; agents see masked numbers, and not their colleagues' tasks."""
+    """domain.md §7: worklist — late first; agents see masked numbers, and not their
+    colleagues' tasks."""
     now = datetime.now(UTC)
     mine, theirs, free = await _tasks(
         popline, {"owner": "a1001"}, {"owner": "a1002"}, {"due_at": now - HOUR, "kind": "greeting"}
@@ -75,7 +76,8 @@ async def test_agents_see_their_own_and_nobodys_supervisors_all(popline: PopLine
 
 
 async def test_receipt_call_from_taking_to_the_complaint(popline: PopLine) -> None:
-    """domain.md §7 收货回访: taking is exclusive, what is not asked is named, trouble offers a complaint."""
+    """domain.md §7: morning after delivery — taking is exclusive, what is not asked is named,
+    trouble offers a complaint."""
     (task,) = await _tasks(popline, {"kind": "receipt_call", "waybill": "SF1234567890"})
     assert (await _act(popline, task, "take", 1))[0] == 200
     status, late = await _act(popline, task, "take", 1, user="a1002")
@@ -127,7 +129,8 @@ async def test_supervisor_assigns_and_plans(popline: PopLine) -> None:
 
 
 async def test_figures_and_workbook(popline: PopLine) -> None:
-    """domain.md §7: done in time and satisfaction by aspect; the workbook holds them and is audited."""
+    """domain.md §7: satisfaction — done in time, and by aspect; the workbook holds them and is
+    audited."""
     (task, _) = await _tasks(popline, {"title": "=1+1"}, {"due_at": datetime.now(UTC) - HOUR})
     await _act(popline, task, "take", 1)
     await _act(popline, task, "finish", 2, outcome="reached", scores={"response": 4})
@@ -156,7 +159,8 @@ async def test_figures_and_workbook(popline: PopLine) -> None:
 
 
 async def test_calls_out_need_a_pbx_and_the_customers_own_number(popline: PopLine) -> None:
-    """domain.md §8 Outbound: without a PBX nothing is offered; every path is in the OpenAPI document."""
+    """domain.md §8: outbound — without a PBX nothing is offered; every path is in the OpenAPI
+    document."""
     (task,) = await _tasks(popline, {})
     _, now = await popline.api("GET", "/dial", user="a1001")
     assert (now["allowed"], now["call"]) == (False, None)

@@ -57,7 +57,8 @@ async def _tasks(desk_page: DeskPage) -> dict[str, int]:
 
 
 async def test_receipt_call_on_the_page(desk_page: DeskPage) -> None:
-    """domain.md §7: late first, the script, the questions that apply, a low score, a complaint, undo."""
+    """domain.md §7: worklist — late first, the script, the questions that apply, a low score,
+    a complaint, undo."""
     ids = await _tasks(desk_page)
     page = await desk_page.signed_in("a1001", "/outreach")
     rows = page.get_by_test_id("outreach-row")
@@ -98,7 +99,8 @@ async def test_receipt_call_on_the_page(desk_page: DeskPage) -> None:
 
 
 async def test_supervisor_sees_all_assigns_and_reads_figures(desk_page: DeskPage) -> None:
-    """domain.md §7: supervisors see everybody's, give tasks away, and read what was done and how it was."""
+    """domain.md §7: worklist — supervisors see everybody's, give tasks away, and read what was
+    done and how it was."""
     ids = await _tasks(desk_page)
     page = await desk_page.signed_in("boss", f"/outreach/tasks/{ids['other']}")
     await expect(page.get_by_test_id("outreach-task")).to_have_attribute("data-id", str(ids["other"]))
