@@ -57,8 +57,8 @@ class Door:
         if self._waiting >= MAX_UNAUTHENTICATED:
             raise web.HTTPServiceUnavailable(text="too many connections that have not signed in")
 
-    async def authenticate(self, ws: web.WebSocketResponse) -> tuple[Principal, str]:
-        """Who it is, and the token. Raises Turned."""
+    async def authenticate(self, ws: web.WebSocketResponse) -> tuple[Principal, wire.Auth]:
+        """Who it is, and what was said. Raises Turned."""
         self._waiting += 1
         try:
             async with asyncio.timeout(wire.AUTH_DEADLINE_S):
@@ -73,7 +73,7 @@ class Door:
                     raise Turned(wire.BAD_TOKEN)
                 if self._roles and not who.has(*self._roles):
                     raise Turned(wire.NOT_ALLOWED)
-                return who, message.token
+                return who, message
         except TimeoutError:
             raise Turned(wire.AUTH_LATE) from None
         except ProtocolError:

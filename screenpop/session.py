@@ -63,11 +63,11 @@ class Sessions:
         )
         await ws.prepare(request)
         try:
-            who, token = await self._door.authenticate(ws)
+            who, said = await self._door.authenticate(ws)
         except Turned as e:
             await self._door.close(ws, request, e.code)
             return ws
-        await self._serve(ws, request, who, token)
+        await self._serve(ws, request, who, said.token)
         return ws
 
     async def _serve(

@@ -357,6 +357,7 @@ class Auth(Said):
     type: Literal["auth"]
     token: str = Field(min_length=1, max_length=512)
     tab: str = Field("", max_length=64)
+    take: bool = Field(False, description="/ws/phone: take the phone over from another page")
 
 
 class Ack(Said):

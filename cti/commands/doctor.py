@@ -130,6 +130,51 @@ async def _node(node: AmiNode) -> Finding:
     return Finding("ami", "ok", f"{where}：已登录")
 
 
+def _phones(settings: Settings) -> Iterator[Finding]:
+    import asyncio
+
+    from screenpop.phone.devices import browser_phones, phone_node
+
+    phones = browser_phones(settings)
+    if not phones:
+        yield Finding("phones", "ok", "没有网页话机（asterisk.softphones）")
+        return
+    node = phone_node(settings)
+    if node is None:
+        yield Finding(
+            "phones", "fail", "网页话机需要 REST 接口：在 [[ami]] 里设 ari_url、ari_username、ari_secret"
+        )
+        return
+    yield asyncio.run(_way_to_sip(node, len(phones)))
+
+
+async def _way_to_sip(node: AmiNode, count: int) -> Finding:
+    import aiohttp
+
+    from cti.ari.client import AriClient
+    from screenpop.phone.relay import open_line
+
+    async with AriClient(node) as ari, aiohttp.ClientSession(trust_env=False) as http:
+        try:
+            told = await ari.request("GET", "asterisk", "info", params={"only": "system"})
+        except LaidianError as e:
+            return Finding("phones", "fail", f"REST 接口 {node.ari_url}：{e}")
+        version = told.get("system", {}).get("version", "") if isinstance(told, dict) else ""
+        try:
+            async with open_line(http, node):
+                pass
+        except (aiohttp.ClientError, OSError, TimeoutError) as e:
+            why = type(e).__name__
+            return Finding(
+                "phones",
+                "fail",
+                f"REST 接口可用，但 SIP over WebSocket 不通（{why}）：http.conf、transport-ws",
+            )
+    return Finding(
+        "phones", "ok", f"{count} 部网页话机，{node.name} 的 REST 接口与 WebSocket 可用（{version}）"
+    )
+
+
 def _asterisk(_: Settings) -> Iterator[Finding]:
     import shutil
 
@@ -193,4 +238,4 @@ def _speech(settings: Settings) -> Iterator[Finding]:
         yield Finding("speech", "ok", f"{choice.engine} / {choice.model}：{choice.reason}")
 
 
-CHECKS = (_store, _ami, _asterisk, _pages, _journal, _flows, _speech)
+CHECKS = (_store, _ami, _phones, _asterisk, _pages, _journal, _flows, _speech)

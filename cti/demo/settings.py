@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import socket
+from collections.abc import Sequence
 from pathlib import Path
 
 from cti.config import Settings, load
@@ -34,6 +35,7 @@ ami_secret = "{ami_secret}"
 device_secret = "{device_secret}"
 ari_username = "laidian"
 ari_secret = "{ari_secret}"
+softphones = [{softphones}]
 
 [recording]
 enabled = true
@@ -96,13 +98,14 @@ devices = [{devices}]
 queues = [{queues}]
 """
 AGENTS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "1001": ((), ("hotline", "vip")),
+    "1001": (("1001", "1001w"), ("hotline", "vip")),
     "1002": ((), ("hotline",)),
     "1003": ((), ("hotline", "claims")),
     "1004": (("1004", "1004b"), ("vip",)),
     "1005": ((), ("vip", "claims")),
     "1006": ((), ("claims",)),
 }
+BROWSER_PHONES = ("1001w",)  # rings in the page of whoever signs in, beside the simulated phone
 
 
 def free_port(preferred: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
@@ -120,7 +123,7 @@ def free_port(preferred: int, kind: socket.SocketKind = socket.SOCK_STREAM) -> i
     return preferred
 
 
-def _quoted(words: tuple[str, ...]) -> str:
+def _quoted(words: Sequence[str]) -> str:
     return ", ".join(f'"{w}"' for w in words)
 
 
@@ -141,9 +144,16 @@ def prepare(folder: Path, *, web_port: int, self_service: bool) -> tuple[Path, S
         ami_secret=secrets.token_urlsafe(24),
         ari_secret=secrets.token_urlsafe(24),
         device_secret=secrets.token_urlsafe(24),
+        softphones=_quoted(BROWSER_PHONES if self_service else ()),
     )
     text += "".join(
-        AGENT.format(number=number, devices=_quoted(devices or (number,)), queues=_quoted(queues))
+        AGENT.format(
+            number=number,
+            devices=_quoted(
+                tuple(d for d in devices or (number,) if self_service or d not in BROWSER_PHONES)
+            ),
+            queues=_quoted(queues),
+        )
         for number, (devices, queues) in AGENTS.items()
     )
     file.write_text(text, encoding="utf-8")

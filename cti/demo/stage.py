@@ -96,6 +96,8 @@ class Stage:
         for agent in settings.agents:
             says = self.voices.agents[MANNERS.get(agent.number, "plain")]
             for device in agent.devices or (agent.number,):
+                if device in settings.asterisk.softphones:
+                    continue  # rings in a browser
                 await phones.agent(device, answer_after=dice.uniform(*ANSWER_AFTER_S), steps=(says,))
         await phones.outside(_carrier(settings), answer_after=3.0)
         return phones
@@ -139,6 +141,11 @@ class Stage:
         say(f"\n来电演示已就绪 · open  http://127.0.0.1:{settings.web.port}/\n")
         for role, username, password in sign_ins():
             say(f"  {role:<14}{username:<12}{password}")
+        if real and settings.asterisk.softphones:
+            say(
+                "\n  用 a1001 登录并允许话筒，即可在网页里接听（否则由模拟话机接听）"
+                "\n  sign in as the first agent and allow the microphone to answer in the page"
+            )
         say(
             "\n客户、运单均为合成数据 · all customers and waybills are synthetic"
             f"\n每 {self.pace_s:g} 秒一个来电 · a call every {self.pace_s:g} s"

@@ -1,9 +1,9 @@
 """``/ws/phone``: SIP between a page and Asterisk, for the page's own device only.
 
 A page never reaches Asterisk's port: it signs in here as everywhere, gets a password of this connection, and
-then its frames go to and fro. Nothing is queued: a frame is read when the one before is handed on. A second
-page takes the phone over from the first. The talk does not depend on this connection: its sound goes its
-own way, and a page that comes back refreshes the dialog by itself.
+then its frames go to and fro. Nothing is queued: a frame is read when the one before is handed on. One page
+has the phone; another browser may take it over when it says so. The talk does not depend on this
+connection: its sound goes its own way, and a page that comes back refreshes the dialog by itself.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 from aiohttp import ClientWebSocketResponse, WSMsgType, web
 
 from cti.ari.client import AriClient
-from cti.config import Settings
+from cti.config import AmiNode, Settings
 from cti.errors import DeadlineExceeded, LaidianError, ProtocolError, Unavailable
 from cti.obs import get_logger
 from screenpop import wire
@@ -39,6 +40,39 @@ MOST_PER_S = 100  # frames of one page; a phone that rings and talks sends a few
 RENEW_AT = 0.8  # of a password's life
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Holder:
+    """The page that has a phone; `taken` is set when another takes it over."""
+
+    browser: str
+    taken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """To the node that browsers register on."""
+
+    node: AmiNode
+    http: aiohttp.ClientSession
+    passwords: Passwords
+
+
+@contextlib.asynccontextmanager
+async def open_line(http: aiohttp.ClientSession, node: AmiNode) -> AsyncIterator[ClientWebSocketResponse]:
+    """A WebSocket to the SIP of a node (RFC 7118). Raises what aiohttp raises, TimeoutError."""
+    address = node.ari_url.rstrip("/").replace("http", "ws", 1) + "/ws"
+    async with asyncio.timeout(CONNECT_S):
+        line = await http.ws_connect(
+            address,
+            protocols=("sip",),
+            heartbeat=wire.HEARTBEAT_S,
+            max_msg_size=wire.MAX_MESSAGE_BYTES,
+            timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
+        )
+    async with line:
+        yield line
+
+
 class PhoneRelay:
     """The handler; open it once with ``async with``."""
 
@@ -49,20 +83,19 @@ class PhoneRelay:
         self._node = phone_node(settings)
         self._valid_s = settings.softphone.password_min * 60.0
         self._stack = contextlib.AsyncExitStack()
-        self._passwords: Passwords | None = None
-        self._http: aiohttp.ClientSession | None = None
-        self._holders: dict[str, asyncio.Event] = {}  # device → set when another page takes it over
+        self._way: _Way | None = None
+        self._holders: dict[str, _Holder] = {}
 
     async def __aenter__(self) -> PhoneRelay:
         if self._node is not None and self._phones:
             ari = await self._stack.enter_async_context(AriClient(self._node))
-            self._passwords = Passwords(ari)
-            self._http = await self._stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+            http = await self._stack.enter_async_context(aiohttp.ClientSession(trust_env=False))
+            self._way = _Way(self._node, http, Passwords(ari))
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for taken in self._holders.values():
-            taken.set()
+        for holder in self._holders.values():
+            holder.taken.set()
         await self._stack.aclose()
 
     def __len__(self) -> int:
@@ -79,67 +112,50 @@ class PhoneRelay:
         )
         await ws.prepare(request)
         try:
-            who, token = await self._door.authenticate(ws)
+            who, said = await self._door.authenticate(ws)
             phone = self._phones.get(who.agent)
-            if phone is None or self._passwords is None:
+            if phone is None or self._way is None:
                 raise Turned(phone_wire.NO_PHONE)
-            code = await self._serve(ws, phone.device, token, self._passwords)
+            code = await self._serve(ws, phone.device, said, self._way)
         except Turned as e:
             code = e.code
         await self._door.close(ws, request, code)
         return ws
 
-    async def _serve(
-        self, ws: web.WebSocketResponse, device: str, token: str, passwords: Passwords
-    ) -> int | None:
-        taken = asyncio.Event()
-        if (before := self._holders.get(device)) is not None:
-            before.set()
-        self._holders[device] = taken
+    async def _serve(self, ws: web.WebSocketResponse, device: str, said: wire.Auth, way: _Way) -> int | None:
+        before = self._holders.get(device)
+        if before is not None:
+            if not said.take and before.browser != said.tab:
+                return phone_wire.TAKEN_OVER
+            before.taken.set()  # a browser that comes back may be quicker than the news that it was gone
+        mine = self._holders[device] = _Holder(said.tab)
         password = ""
         try:
-            async with self._line() as line:
-                password = await passwords.give(device)
+            async with open_line(way.http, way.node) as line:
+                password = await way.passwords.give(device)
                 ready = phone_wire.PhoneReady(device=device, password=password, valid_s=self._valid_s)
                 await _send(ws, wire.encode(ready))
                 _log.info("phone connected", device=device)
                 line_up = _Line(ws, line, device)
-                renewing = _Renewal(passwords, device, password)
+                renewing = _Renewal(way.passwords, device, password)
                 code = await _first(
                     line_up.from_page(),
                     line_up.from_asterisk(),
                     renewing.go_on(ws, self._valid_s),
-                    self._watch(token),
-                    _when(taken, phone_wire.TAKEN_OVER),
+                    self._watch(said.token),
+                    _when(mine.taken, phone_wire.TAKEN_OVER),
                 )
                 password = renewing.password
         except (LaidianError, aiohttp.ClientError, OSError, TimeoutError) as e:
             _log.warning("no way to Asterisk for a phone", device=device, why=type(e).__name__)
             code = phone_wire.PBX_AWAY
         finally:
-            if self._holders.get(device) is taken:
+            if self._holders.get(device) is mine:
                 del self._holders[device]
             if password:
-                await passwords.take_back(device, password)
+                await way.passwords.take_back(device, password)
         _log.info("phone left", device=device, code=code)
         return code
-
-    @contextlib.asynccontextmanager
-    async def _line(self) -> AsyncIterator[ClientWebSocketResponse]:
-        """A WebSocket to Asterisk's SIP."""
-        if self._http is None or self._node is None:
-            raise Unavailable("no node with a REST interface")
-        address = self._node.ari_url.rstrip("/").replace("http", "ws", 1) + "/ws"
-        async with asyncio.timeout(CONNECT_S):
-            line = await self._http.ws_connect(
-                address,
-                protocols=("sip",),
-                heartbeat=wire.HEARTBEAT_S,
-                max_msg_size=wire.MAX_MESSAGE_BYTES,
-                timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-            )
-        async with line:
-            yield line
 
     async def _watch(self, token: str) -> int:
         """Until the token ends: signed out, expired, person disabled."""

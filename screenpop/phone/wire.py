@@ -18,7 +18,7 @@ NOT_YOURS = 4012
 PBX_AWAY = 4013
 
 CLOSE_CODES: dict[int, str] = {
-    TAKEN_OVER: "话机已在另一页面注册 (this phone has been taken over by another page)",
+    TAKEN_OVER: "话机在另一页面上 (another page has this phone, or has taken it over)",
     NO_PHONE: "此帐号没有网页话机 (no device of this person is in the browser)",
     NOT_YOURS: "只能使用本人的话机 (SIP that this device may not send)",
     PBX_AWAY: "话机连不到交换机；稍后自动重连 (Asterisk cannot be reached, reconnect with back-off)",

@@ -14,16 +14,18 @@ from typing import Any
 import numpy as np
 import pytest
 import soxr
-from playwright.async_api import Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from asterisk_conf import tones
 from asterisk_conf.instance import Instance
-from asterisk_conf.softphones import Phones
+from asterisk_conf.scenario import play
+from asterisk_conf.softphones import Call, Phones
 from cti.errors import Unavailable
+from tests.ami.tcp_proxy import Proxy
 from tests.plugins.asterisk import ari_sections, asterisk_settings
 from tests.plugins.browser import chromium, signed_in, with_voice
 from tests.plugins.qa import spoken
-from tests.plugins.screenpop import PopLine, poplines
+from tests.plugins.screenpop import WANG, PopLine, poplines
 
 QUEUES = [
     {"name": "hotline", "label": "热线", "did": "95001", "strategy": "ringall", "retry_s": 1, "wrapup_s": 0}
@@ -71,12 +73,28 @@ class PhoneDesk:
     stack: contextlib.AsyncExitStack
     complaints: list[str] = field(default_factory=list)
 
-    async def agent(self, user: str, voice: Path) -> Page:
+    async def browser(self, voice: Path) -> Browser:
+        """A Chromium with this voice."""
+        return await self.stack.enter_async_context(chromium(with_voice(voice)))
+
+    async def agent(self, user: str, voice: Path, base: str = "") -> Page:
         """This agent's page in a Chromium of its own, the phone registered."""
-        browser = await self.stack.enter_async_context(chromium(with_voice(voice)))
-        page = await signed_in(browser, self.line.base, user, self.complaints)
+        page = await signed_in(
+            await self.browser(voice), base or self.line.base, user, [] if base else self.complaints
+        )
         await registered(page)
         return page
+
+    async def call(self, voice: Path, to: str = "95001", hold: float | None = None) -> Call:
+        """A caller with a voice, who stays until hung up."""
+        says = [play(voice, -1)]
+        return await self.phones.call(to, number=WANG, name="王小明", steps=says, hold=hold)
+
+    @contextlib.asynccontextmanager
+    async def line_to_pages(self) -> AsyncIterator[tuple[Proxy, str]]:
+        """A way to the service that can be cut, and its address."""
+        async with Proxy((self.line.parts.host, self.line.parts.port)) as proxy:
+            yield proxy, f"http://127.0.0.1:{proxy.port}"
 
 
 async def registered(page: Page) -> None:

@@ -39,6 +39,7 @@ interface Shown {
 
 const AUTO_KEY = 'laidian.phone.auto'
 const DEVICES_MS = 800
+const EXPECTED_MS = 20_000
 
 export const usePhone = defineStore('phone', () => {
   const session = useSession()
@@ -71,6 +72,7 @@ export const usePhone = defineStore('phone', () => {
   let microphone: MediaStream | null = null
   let mirror: Mirror<Shown> | null = null
   let autoTimer = 0
+  let expected = 0
   let opening = false
   const speaker = new Loudspeaker()
   const books = new SoundBooks(
@@ -104,7 +106,7 @@ export const usePhone = defineStore('phone', () => {
   }
 
   /** Registered in the leading tab, and only there. */
-  async function settle(): Promise<void> {
+  async function settle(take = false): Promise<void> {
     const wanted = enabled.value && here.value && status.value !== 'taken'
     if (!wanted) {
       if (softphone) leave()
@@ -122,7 +124,7 @@ export const usePhone = defineStore('phone', () => {
     try {
       const { Softphone } = await import('@/lib/phone/softphone')
       if (!info.value || !here.value || !session.token) return
-      softphone = new Softphone(info.value, () => session.token, {
+      softphone = new Softphone(info.value, () => session.token, take, {
         line: (line, code) => {
           if (line === 'refused') status.value = code === PHONE_CLOSE.takenOver ? 'taken' : 'off'
           else if (line !== 'stopped') status.value = line
@@ -159,7 +161,7 @@ export const usePhone = defineStore('phone', () => {
   /** Take the phone back from the other page. */
   async function takeOver(): Promise<void> {
     status.value = 'connecting'
-    await settle()
+    await settle(true)
   }
 
   function heard(now: PhoneCall | null): void {
@@ -167,7 +169,8 @@ export const usePhone = defineStore('phone', () => {
     call.value = now
     if (now?.state === 'ringing' && before?.leg !== now.leg) {
       if (!pops.ringing.length) knock()
-      if (autoAnswers.value) {
+      if (Date.now() < expected) void answer()
+      else if (autoAnswers.value) {
         autoTimer = window.setTimeout(() => void answer(), (info.value?.auto_answer_s ?? 1) * 1000)
       }
     }
@@ -181,7 +184,13 @@ export const usePhone = defineStore('phone', () => {
     }
   }
 
+  /** The next ring is one that this page asked for: take it at once. */
+  function expect(): void {
+    expected = Date.now() + EXPECTED_MS
+  }
+
   async function answer(): Promise<void> {
+    expected = 0
     if (!softphone) return mirror?.press({ do: 'answer' })
     if (call.value?.state !== 'ringing' || microphone) return
     window.clearTimeout(autoTimer)
@@ -295,6 +304,7 @@ export const usePhone = defineStore('phone', () => {
     refresh,
     stop,
     takeOver,
+    expect,
     answer,
     decline,
     mute,

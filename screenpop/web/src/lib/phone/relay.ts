@@ -5,10 +5,12 @@
  */
 import { backoffMs } from '@/lib/backoff'
 import { CLOSE } from '@/api/socket'
+import { load, save } from '@/lib/storage'
 
 const READY_WITHIN_MS = 12_000
 const PING_EVERY_MS = 10_000
 const PONG_WITHIN_MS = 5_000
+const BROWSER_KEY = 'laidian.phone.browser'
 const PING = '\r\n\r\n'
 const PONG = '\r\n'
 
@@ -23,6 +25,15 @@ export interface RelayHooks {
   lost(code: number): void
   /** It will not come back: signed out, taken over by another page, no phone. */
   refused(code: number): void
+}
+
+/** The same for every tab of this browser, and after it was killed. */
+function browserId(): string {
+  const known = load<string>(BROWSER_KEY, '')
+  if (known) return known
+  const made = Array.from(crypto.getRandomValues(new Uint8Array(12)), (n) => n.toString(16).padStart(2, '0')).join('')
+  save(BROWSER_KEY, made)
+  return made
 }
 
 type Said = { type: 'phone_ready' | 'phone_password'; password: string }
@@ -46,6 +57,8 @@ export class RelaySocket {
   constructor(
     private readonly token: () => string,
     private readonly hooks: RelayHooks,
+    /** Take the phone over from another browser, the first time. */
+    private take: boolean,
   ) {
     const secure = window.location.protocol === 'https:'
     this.url = `${secure ? 'wss' : 'ws'}://${window.location.host}/ws/phone`
@@ -92,7 +105,7 @@ export class RelaySocket {
     const ws = new WebSocket(this.url)
     this.ws = ws
     this.expectWithin(READY_WITHIN_MS)
-    ws.onopen = () => ws.send(JSON.stringify({ type: 'auth', token: this.token() }))
+    ws.onopen = () => ws.send(JSON.stringify({ type: 'auth', token: this.token(), tab: browserId(), take: this.take }))
     ws.onmessage = (event: MessageEvent<unknown>) => {
       if (ws === this.ws) this.hear(event.data)
     }
@@ -117,6 +130,7 @@ export class RelaySocket {
     this.hooks.password(said.password)
     if (said.type !== 'phone_ready' || this.up) return
     this.up = true
+    this.take = false
     this.attempt = 0
     this.pingTimer = window.setInterval(() => this.ping(), PING_EVERY_MS)
     this.onconnect()

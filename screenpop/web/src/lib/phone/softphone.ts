@@ -1,7 +1,7 @@
 /** The one door to JsSIP: one device, one call at a time; what happens is told in our words. */
 import * as JsSIP from 'jssip'
 import type { IncomingRTCSessionEvent, RTCSession } from './jssip'
-import { RelaySocket } from './relay'
+import { RelaySocket, type RelayHooks } from './relay'
 
 export interface Account {
   device: string
@@ -38,8 +38,8 @@ export class Softphone {
   private call: PhoneCall | null = null
   private stale = false
 
-  constructor(account: Account, token: () => string, private readonly hooks: SoftphoneHooks) {
-    this.socket = new RelaySocket(token, {
+  constructor(account: Account, token: () => string, take: boolean, private readonly hooks: SoftphoneHooks) {
+    const relayHooks: RelayHooks = {
       password: (password) => this.ua.set('password', password),
       lost: (code) => {
         this.stale = this.session !== null
@@ -49,7 +49,8 @@ export class Softphone {
         this.hooks.line('refused', code)
         this.ua.stop()
       },
-    })
+    }
+    this.socket = new RelaySocket(token, relayHooks, take)
     this.ua = new JsSIP.UA({
       sockets: this.socket as unknown as JsSIP.Socket,
       uri: account.uri,
