@@ -61,13 +61,13 @@ async def test_a_call_is_answered_in_the_page(desk: PhoneDesk, agent_voice: Path
     rows: list[Any] = await until_told(desk, pop_id)
     assert len(rows) == 1
     row = rows[0]
-    assert (row["agent"], row["device"], row["codec"]) == ("1001", "1001", "opus")
+    assert (row["agent"], row["device"], row["codec"]) == ("1001", "1001", "PCMA")
     assert row["seconds"] > 3
     assert row["loss_in"] == 0
     assert row["rtt_ms"] < 300
     status, ledger = await desk.line.api("GET", "/ledger", user="boss")
     voice = next(r for r in ledger["items"] if r["id"] == pop_id)["voice"]
-    assert (status, voice[0]["bad"], voice[0]["codec"]) == (200, False, "opus")
+    assert (status, voice[0]["bad"], voice[0]["codec"]) == (200, False, "PCMA")
     assert desk.complaints == []
 
 
