@@ -29,7 +29,7 @@ async def card_is(page: Page, state: str) -> None:
 async def answer(page: Page) -> None:
     """Take the call that rings, by key."""
     await phone_is(page, "ringing")
-    await page.keyboard.press("Alt+l")
+    await page.keyboard.press("Alt+j")
     await phone_is(page, "talking")
     await card_is(page, "talking")
 
@@ -93,7 +93,7 @@ async def test_one_page_has_the_phone(desk: PhoneDesk, agent_voice: Path) -> Non
     await expect(tab.get_by_test_id("phone-strip")).to_contain_text("另一标签页")
     await desk.phones.call("1001", hold=3)
     await phone_is(tab, "ringing")
-    await tab.keyboard.press("Alt+l")
+    await tab.keyboard.press("Alt+j")
     await phone_is(first, "talking")
     await phone_is(tab, "talking")
     await phone_is(tab, "idle")

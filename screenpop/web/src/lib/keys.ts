@@ -32,8 +32,8 @@ export interface Binding {
 }
 
 export const BINDINGS: readonly Binding[] = [
-  { action: 'answer', keys: 'Alt L', group: 'call' },
-  { action: 'decline', keys: 'Alt D', group: 'call' },
+  { action: 'answer', keys: 'Alt J', group: 'call' },
+  { action: 'decline', keys: 'Alt Q', group: 'call' },
   { action: 'mute', keys: 'Alt U', group: 'call' },
   { action: 'keypad', keys: 'Alt K', group: 'call' },
   { action: 'note', keys: 'Alt N', group: 'call' },
@@ -70,8 +70,8 @@ const ALT: Record<string, Action> = {
   KeyB: 'break',
   KeyM: 'sound',
   KeyT: 'timeline',
-  KeyL: 'answer',
-  KeyD: 'decline',
+  KeyJ: 'answer',
+  KeyQ: 'decline',
   KeyU: 'mute',
   KeyK: 'keypad',
   KeyO: 'phone',
