@@ -238,7 +238,7 @@ async def test_customer_who_is_busy_or_not_waited_for(line: Callable[..., Any], 
         assert rows == []
 
 
-async def test_limits_night_and_a_pbx_that_is_away(line: Callable[..., Any], seeded_url: str) -> None:
+async def test_limits_and_a_pbx_that_is_away(line: Callable[..., Any], seeded_url: str) -> None:
     """Too many in a minute are refused; without a PBX the attempt says so and nothing is sent later."""
     async with line(seeded_url, dial_agent_minute=2) as hotline:
         fleet = hotline.popline.parts.fleet

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
+import pytest
 import sqlalchemy as sa
 from openpyxl import load_workbook
 
+from asterisk_conf.ports import free_tcp
+from cti.__main__ import main
 from cti.store import repos
+from cti.store.db import Database
+from cti.store.repos import dialling
 from cti.store.repos.outreach import add_tasks
 from cti.store.tables import customers
+from cti.store.tables_tiers import customer_tiers
+from screenpop.rounds import Rounds
 from tests.plugins.screenpop import PopLine
 
 HOUR = timedelta(hours=1)
+CHINA = ZoneInfo("Asia/Shanghai")
 
 
 async def _tasks(popline: PopLine, *rows: dict[str, Any]) -> list[int]:
@@ -156,6 +168,57 @@ async def test_figures_and_workbook(popline: PopLine) -> None:
     audit = await popline.parts.ctx.db.run(repos.list_audit)
     assert ("export", "outreach") in {(e["action"], e["subject"]) for e in audit}
     assert (await popline.api("GET", "/outreach/export.xlsx", user="a1001"))[0] == 403
+
+
+async def test_nobody_is_called_at_night(start_popline: Callable[..., Any], seeded_url: str) -> None:
+    """domain.md §8 Outbound: outside the hours of Asia/Shanghai a click is refused; when is told."""
+    hour = datetime.now(CHINA).hour
+    hours = "14:00-20:00" if hour < 12 else "02:00-08:00"
+    node = {"name": "pbx1", "port": free_tcp(), "username": "u", "secret": "s"}
+    popline: PopLine = await start_popline(seeded_url, ami=[node], outreach={"dial_hours": hours})
+    (task,) = await _tasks(popline, {})
+    body = {"key": "click-0001", "task_id": task}
+    status, refused = await popline.api("POST", "/dial", user="a1001", body=body)
+    assert (status, refused["error"]["code"]) == (409, "not_now")
+    _, now = await popline.api("GET", "/dial", user="a1001")
+    assert (now["allowed"], now["hours"]) == (False, hours.replace("-", "–"))
+    assert await popline.parts.ctx.db.run(dialling.live_attempts) == []
+
+
+async def test_the_service_plans_by_itself(popline: PopLine) -> None:
+    """What is due becomes tasks while the service runs: the day once, what happens meanwhile every look."""
+    ctx = popline.parts.ctx
+    assert ctx.outreach is not None
+    at = datetime.now(UTC)
+    await ctx.db.write(lambda c: c.execute(sa.update(customers).values(birthday=at.astimezone(CHINA).date())))
+    rounds = Rounds(ctx.db, ctx.outreach, lambda: at, first_look_s=0)
+    rounds.start()
+    async with asyncio.timeout(20):
+        while True:
+            _, found = await popline.api("GET", "/outreach/tasks?kind=greeting", user="boss")
+            if found["total"]:
+                break
+            await asyncio.sleep(0.05)
+    await rounds.stop()
+    assert {i["title"] for i in found["items"]} == {"生日问候"}
+    _, task = await popline.api("GET", f"/outreach/tasks/{found['items'][0]['id']}", user="boss")
+    assert "祝您生日快乐" in task["detail"]
+
+
+def test_planning_on_the_command_line(seeded_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """``laidian outreach plan`` says what it added, and adds nothing twice; ``due`` lists what is left."""
+    db = Database(seeded_url)
+    with db.begin() as conn:
+        wang = conn.execute(sa.select(customers.c.id).where(customers.c.code == "C1")).scalar_one()
+        tier = {"customer_id": wang, "scheme": "abcd", "tier_id": "B", "at": datetime.now(UTC)}
+        conn.execute(sa.insert(customer_tiers).values(tier))
+    db.close()
+    for again in (False, True):
+        assert main(["outreach", "plan", "--url", seeded_url, "--json"]) == 0
+        added = json.loads(capsys.readouterr().out)["added"]
+        assert (sum(added.values()) > 0) is not again
+    assert main(["outreach", "due", "--url", seeded_url]) == 0
+    assert "回访电话" in capsys.readouterr().out
 
 
 async def test_calls_out_need_a_pbx_and_the_customers_own_number(popline: PopLine) -> None:
