@@ -146,6 +146,12 @@ class Dialer:
 
     async def _send(self, row: Mapping[Any, Any], digits: str) -> None:
         """Ask the PBX, once; whatever comes of it is written down."""
+        try:
+            await self._originate(row, digits)
+        except LaidianError as e:  # the store: what was not sent is not sent later, and ends by its time
+            _log.error("a call out was not made", attempt=row["id"], why=str(e))
+
+    async def _originate(self, row: Mapping[Any, Any], digits: str) -> None:
         attempt, agent = row["id"], row["agent"]
         client, channel, state = await self._phone(agent)
         if client is None:

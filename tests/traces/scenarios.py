@@ -170,6 +170,33 @@ async def local_channels(s: Stage) -> None:
     await s.ended()
 
 
+async def _click(s: Stage) -> None:
+    """What the service sends when an agent clicks (screenpop.dial)."""
+    await s.client.originate(
+        "PJSIP/1001",
+        exten=CALLER,
+        context="click-to-dial",
+        caller_id='"外呼 #7" <95543>',
+        variables={"LAIDIAN_DIAL": "7", "LAIDIAN_TASK": "12"},
+    )
+
+
+async def click_to_dial(s: Stage) -> None:
+    await s.phones.agent("1001", answer_after=0.3)
+    await s.phones.outside(s.carrier, answer_after=0.4, steps=(do.wait(0.7), do.hangup()))
+    await s.available("1001")
+    await _click(s)
+    await s.ended()
+
+
+async def click_to_dial_busy(s: Stage) -> None:
+    await s.phones.agent("1001", answer_after=0.3)
+    await s.phones.outside(s.carrier, reject=486)
+    await s.available("1001")
+    await _click(s)
+    await s.ended()
+
+
 async def paused(s: Stage) -> None:
     await s.phones.agent("1001", answer_after=0.3)
     await s.phones.agent("1002", answer_after=0.3)
@@ -233,6 +260,18 @@ async def twenty(s: Stage) -> None:
 
 
 SCENARIOS = [
+    Scenario(
+        "click_to_dial",
+        "an agent clicks: the agent's phone first, then the customer, who hangs up",
+        click_to_dial,
+        [["arrived", "answered 1001", "wrapped_up 1001", "ended"]],
+    ),
+    Scenario(
+        "click_to_dial_busy",
+        "an agent clicks, and the customer is busy: nobody rang at the agent for a caller",
+        click_to_dial_busy,
+        [["arrived", "context", "ended"]],
+    ),
     Scenario(
         "direct",
         "a call straight to one agent, answered",

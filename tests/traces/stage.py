@@ -37,6 +37,7 @@ def hotline(directory: Path) -> Settings:
         node=NODE,
         directory=directory,
         sip_port=free_port(socket.SOCK_DGRAM),
+        trunk_contact=f"sip:127.0.0.1:{free_port(socket.SOCK_DGRAM)}",
         ami_port=free_port(),
         http_port=free_port(),
         ami_secret=SecretStr("only-for-tests"),
@@ -72,6 +73,11 @@ class Stage:
     proxy: Proxy
     fleet: Fleet
     heard: list[Heard] = field(default_factory=list)
+
+    @property
+    def carrier(self) -> int:
+        """The port behind which customers are called."""
+        return int(self.settings.asterisk.trunk_contact.rpartition(":")[2])
 
     @property
     def client(self) -> AmiClient:
