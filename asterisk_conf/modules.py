@@ -57,6 +57,7 @@ BASE = (
         "dialplan applications",
         (
             "app_channelredirect",
+            "app_chanspy",
             "app_confbridge",
             "app_dial",
             "app_queue",

@@ -64,6 +64,7 @@ def plan(settings: Settings, places: Places) -> dict[str, Any]:
         )
     asterisk = settings.asterisk
     agents = [_agent(a) for a in settings.agents]
+    agents_devices = {d for a in agents for d in a.devices}
     ari_on = bool(asterisk.ari_username)
     softphones = set(asterisk.softphones)
     return {
@@ -73,6 +74,7 @@ def plan(settings: Settings, places: Places) -> dict[str, Any]:
         "agi": settings.agi,
         "callback": settings.callback,
         "control": settings.control,
+        "floor": settings.floor,
         "ivr_flows": IVR_FLOWS,
         "routing": settings.routing,
         "route_looks": -(-settings.routing.wait_ms // LOOK_MS),
@@ -92,6 +94,7 @@ def plan(settings: Settings, places: Places) -> dict[str, Any]:
         ],
         "default_queue": settings.queues[0].name if settings.queues else "",
         "softphones": softphones,
+        "supervisor_devices": sorted(set(settings.floor.supervisor_devices.values()) - agents_devices),
         "ari_on": ari_on,
         "http_on": ari_on or bool(softphones),
         "ami_users": _ami_users(settings),

@@ -53,6 +53,7 @@ from screenpop.imports import Imports
 from screenpop.integrations import Integrations
 from screenpop.journal import Journal
 from screenpop.ledger import LedgerWriter
+from screenpop.listening import Listening
 from screenpop.live import LiveHelp
 from screenpop.night import Night
 from screenpop.phone.relay import PhoneRelay
@@ -141,6 +142,7 @@ async def running(
         with contextlib.suppress(Unavailable, DeadlineExceeded):  # it tries again by itself
             await wall.seed()
         wall.start()
+        listening = Listening(settings, service, db, wall.wall)
         await _warm(finder, settings.store.threads)
         service.start()
         recordings = Recordings(settings, ledger, plan, nodes.mute)
@@ -184,6 +186,7 @@ async def running(
             outreach=outreach,
             wall=wall,
             relay=relay,
+            listening=listening,
         )
         _gauges(ctx)
         escalation = Escalation(db, deadlines, utc_now)
@@ -223,6 +226,8 @@ async def running(
                 service.hear(event)
                 if live is not None and isinstance(event, CallEvent):
                     live.hear(event)
+                if isinstance(event, CallEvent):
+                    listening.hear(event)
 
             def resynced(node: str, at: datetime) -> None:
                 service.resynced(node, at)
@@ -231,7 +236,9 @@ async def running(
                     router.resynced(node)
                 dialer.resynced(node, nodes.calls(node))
 
-            beside = Both(recordings, live) if live is not None else recordings
+            beside = Both(recordings, listening)
+            if live is not None:
+                beside = Both(beside, live)
             fleet = Fleet(
                 settings.ami,
                 settings.roster(),
@@ -240,11 +247,12 @@ async def running(
                 beside=beside,
                 on_moved=control.moved,
             )
-            nodes.fleet = control.fleet = fleet
+            nodes.fleet = control.fleet = listening.fleet = fleet
             service.visits.is_callback = lambda key: (
                 fleet.tracker(key.node).caller_channel(key).startswith("Local/")
             )
             stack.push_async_callback(fleet.stop)
+            stack.push_async_callback(listening.stop)
             fleet.start()
             if router is not None:
                 stack.push_async_callback(router.stop)

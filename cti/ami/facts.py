@@ -19,6 +19,8 @@ from cti.ami.wire import Message
 CONTEXT_EVENT = "LaidianContext"  # UserEvent by which the IVR tells what the caller did
 PLACE_EVENT = "LaidianPlace"  # UserEvent: a channel was moved to one of call control's places
 FIRST_EVENT = "LaidianFirst"  # UserEvent: an agent is rung for a queue before the caller enters it
+LISTENER = "laidian-spy-"
+"""How the Uniqueid of a channel begins by which a supervisor listens: it is nobody's call."""
 MAX_CONTEXT_KEYS, MAX_CONTEXT_VALUE = 64, 2048
 _YEAR_9999 = 253_370_764_800
 _ABSENT = frozenset({"", "<unknown>", "<none>", "(null)"})
@@ -407,7 +409,7 @@ FACTS: Mapping[str, Callable[[Message], Fact | None]] = {
     "DeviceStateChange": lambda m: DeviceChanged(m.get("Device"), m.get("State")),
 }
 
-# Not facts of a call, but the client has to hear them: life of the server, answers to lists and Originate.
+# Not facts of a call, but they have to be heard: life of the server, answers to lists and Originate.
 SERVER_EVENTS = frozenset({"FullyBooted", "Shutdown", "OriginateResponse"})
 WANTED = frozenset(FACTS) | SERVER_EVENTS
 
@@ -428,4 +430,8 @@ def stamp(m: Message) -> datetime | None:
 def fact_of(m: Message) -> Fact | None:
     """The fact that a message tells, None where it tells nothing that matters."""
     build = FACTS.get(m.name) if m.kind == "Event" else None
+    if build is not None and (
+        m.get("Uniqueid").startswith(LISTENER) or m.get("DestUniqueid").startswith(LISTENER)
+    ):
+        return None
     return None if build is None else build(m)

@@ -69,6 +69,7 @@ class Tracker(Hearing):
         self._at = at
         self._recovered = True
         try:
+            channels = [m for m in channels if not m.get("Uniqueid").startswith(f.LISTENER)]
             for fact, when in Picture(channels, queues, at).facts(dict(self._lines)):
                 self._at = when
                 self._take(fact)

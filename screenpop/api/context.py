@@ -19,6 +19,7 @@ from screenpop.finder import StoreFinder
 from screenpop.imports import Imports
 from screenpop.integrations import Integrations
 from screenpop.ledger import LedgerWriter
+from screenpop.listening import Listening
 from screenpop.phone.relay import PhoneRelay
 from screenpop.recordings import Recordings
 from screenpop.refresh import Refresh
@@ -58,6 +59,7 @@ class Context:
     outreach: Rules | None = None
     wall: WallRoom | None = None
     relay: PhoneRelay | None = None
+    listening: Listening | None = None
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from screenpop.api.models import In, Out, Text
 from screenpop.wall_wire import WallState
+from screenpop.wire import Instant
 
 
 class SeenState(In):
@@ -29,3 +30,26 @@ class ForceIn(In):
 class ForcedOut(Out):
     agent: str
     action: str
+
+
+class ListenIn(In):
+    """Listen to an agent who talks; the microphone is closed."""
+
+    agent: str = Field(min_length=1, max_length=16)
+
+
+class ModeIn(In):
+    """监听, 耳语 (only the agent hears), 插话 (both hear)."""
+
+    mode: Literal["listen", "whisper", "barge"]
+
+
+class ListeningPart(Out):
+    agent: str
+    mode: Literal["listen", "whisper", "barge"]
+    state: Literal["ringing", "on", "waiting"]
+    since: Instant
+
+
+class ListeningOut(Out):
+    listening: ListeningPart | None = Field(description="null: this person listens to nobody")
