@@ -189,7 +189,7 @@ class LiveHelp:
         """Begin to listen, if everything that it takes is there and nothing is under way."""
         legs = self._nodes[talk.key.node].legs
         worker = min(
-            (w for w in self.workers if w.pid is not None),
+            (w for w in self.workers if w.up),
             key=lambda w: sum(t.worker is w for t in self._talks.values()),
             default=None,
         )
@@ -299,7 +299,8 @@ class LiveHelp:
                         self._state(talk, _doing(worker), again=event["ev"] == "ready")
                 return
             case "closed":
-                self._ids.pop(event["call"], None)
+                if (over := self._ids.get(event["call"])) is not None and over.ended:
+                    del self._ids[over.id]
                 return
         talk_ = self._ids.get(event["call"])
         if talk_ is None:

@@ -60,7 +60,6 @@ class AriClient:
     async def __aexit__(self, *_: object) -> None:
         if self._http is not None:
             await self._http.close()
-            self._http = None
 
     async def request(
         self, method: str, *path: str, params: Params | None = None, body: Any = None, deadline_s: float = 0.0
@@ -89,6 +88,8 @@ class AriClient:
         except (aiohttp.ClientError, OSError) as e:
             # the exception's own text may hold the address with what was asked
             raise TransportError(f"{what}: {type(e).__name__}") from None
+        except RuntimeError as e:  # closed by another task while this one waited for a connection
+            raise TransportError(f"{what}: the connection is closed") from e
         return _said(what, status, raw)
 
     @contextlib.asynccontextmanager
@@ -120,6 +121,8 @@ class AriClient:
     def _session(self) -> aiohttp.ClientSession:
         if self._http is None:
             raise UsageError("AriClient is used outside of its block")
+        if self._http.closed:
+            raise TransportError(f"ARI of {self.node}: the connection is closed")
         return self._http
 
     @staticmethod

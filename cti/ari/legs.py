@@ -5,7 +5,8 @@ making was lost, the call ended meanwhile, or an earlier run of the service died
 touches the call itself.
 
 Tried on Asterisk 22.10: the external channel and the bridge outlive the call, ``connection_type`` is
-required, and a channel can only be put into a bridge after its StasisStart.
+required, and a channel can only be put into a bridge after its StasisStart. A snoop channel that was hung
+up stays in the list of channels, doing nothing, until the channel that it listened to has ended.
 """
 
 from __future__ import annotations

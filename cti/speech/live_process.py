@@ -42,8 +42,14 @@ class LiveProcess:
         self._first = {"settings": values, "may_pull": may_pull}
         self._on_event, self._on_up = on_event, on_up
         self.info: dict[str, Any] = {}
+        self._up = False
         self._process: asyncio.subprocess.Process | None = None
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def up(self) -> bool:
+        """Whether it has begun to read its orders; starting takes seconds on a busy machine."""
+        return self._up
 
     @property
     def pid(self) -> int | None:
@@ -87,15 +93,13 @@ class LiveProcess:
             self._process = process
             try:
                 self.send(self._first)
-                self._on_up(True)
                 await self._read(process)
                 code = await process.wait()
             except asyncio.CancelledError:
                 self._process = None
                 await _end(process)
                 raise
-            self._process = None
-            self.info = {}
+            self._process, self._up, self.info = None, False, {}
             self._on_up(False)
             failures = 1 if loop.time() - began > STEADY_S else failures + 1
             pause = AGAIN_S[min(failures - 1, len(AGAIN_S) - 1)]
@@ -108,6 +112,10 @@ class LiveProcess:
         while line := await process.stdout.readline():
             try:
                 event = json.loads(line)
+                if event["ev"] == "hello":
+                    self._up = True
+                    self._on_up(True)
+                    continue
                 if event["ev"] in ("ready", "load"):
                     self.info |= event
                 self._on_event(self, event)

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import sys
 from typing import Any
 
@@ -53,6 +54,7 @@ class Worker:
 
     async def load(self) -> None:
         """Load the model; without one there are only hints from silence, and that is said."""
+        self._tell({"ev": "hello"})
         try:
             engine = await asyncio.to_thread(self._load)
         except LaidianError as e:
@@ -141,13 +143,15 @@ class Worker:
         talk.stop()
         self._cancel(id)
         if talk.unread <= 0:
-            self._closed(id)
+            self._closed(talk)
         else:
-            self._loop.call_later(LINGER_S, self._closed, id)
+            self._loop.call_later(LINGER_S, self._closed, talk)
 
-    def _closed(self, id: str) -> None:
-        if self._talks.pop(id, None) is not None:
-            self._tell({"ev": "closed", "call": id})
+    def _closed(self, talk: Talk) -> None:
+        # the same call may have been opened anew meanwhile
+        if self._talks.get(talk.id) is talk:
+            del self._talks[talk.id]
+            self._tell({"ev": "closed", "call": talk.id})
 
     def _forget(self, id: str) -> None:
         self._cancel(id)
@@ -184,7 +188,7 @@ class Worker:
             return
         talk.final(utterance, heard)
         if talk.closing and talk.unread <= 0:
-            self._closed(talk.id)
+            self._closed(talk)
 
     def _tell(self, event: dict[str, Any]) -> None:
         self._out.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
@@ -212,5 +216,6 @@ async def main() -> None:
 
 if __name__ == "__main__":
     obs.configure()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C goes to the whole group: the service ends us
     os.nice(max(0, NICE - os.nice(0)))
     asyncio.run(main())

@@ -7,6 +7,7 @@ export default {
   nothing: 'Nothing is due',
   waitFor: 'Pause {n} s more',
   sayNow: 'Say now',
+  hangup: 'You may hang up after the pause',
   hangupIn: 'Pause {n} s more before hanging up',
   hangupNow: 'You may hang up now',
   name: 'Call the customer {name}',

@@ -7,6 +7,7 @@ export default {
   nothing: '没有待提示的内容',
   waitFor: '还需停顿 {n} 秒',
   sayNow: '现在说',
+  hangup: '停顿够了可以按流程挂机',
   hangupIn: '还需停顿 {n} 秒方可挂机',
   hangupNow: '可以按流程挂机',
   name: '请称呼{name}',
