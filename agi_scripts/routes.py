@@ -66,7 +66,7 @@ class Routes:
         try:
             if route in self.special:
                 self.special[route](session, link, call, env)
-            elif route in ("hotline", "survey", "callback"):
+            elif route in ("hotline", "survey", "callback", "waybill"):
                 self._flow(route, session, link, call, env, number.key or "")
             else:
                 _log.error("agi_unknown_route", route=route[:40])
@@ -86,7 +86,7 @@ class Routes:
                 self.arrived(call, key)
         elif route == "survey":
             values["agent"] = _first(_QUEUE, env.get("agi_arg_3", ""))
-        else:
+        elif route == "callback":
             values["queue"] = _first(_QUEUE, env.get("agi_arg_3", ""))
         runner = Runner(
             self.engine,

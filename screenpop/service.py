@@ -10,6 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from cti.config import Settings
@@ -22,7 +23,7 @@ from cti.store.repos.personal import key_hash
 from screenpop import wire
 from screenpop.auth import Principal
 from screenpop.book import PopBook
-from screenpop.card import Style, card, parts
+from screenpop.card import Style, card, mask_text, parts
 from screenpop.desk import Desk
 from screenpop.floor import Floor
 from screenpop.hub import Hub, Member
@@ -91,6 +92,7 @@ class Service:
         self.lookups = Lookups(finder, plan, settings.pop.lookup_deadline_s, self._answered)
         self.pauses = Pauses(self.desk, pause, self.metrics.pauses_failed.inc)
         self.control: Controls | None = None
+        self._notes: dict[CallKey, dict[str, wire.Draft]] = {}  # by call and agent, for whoever gets it next
         self.drafts: dict[str, wire.Draft] = {}
         self._customers: dict[str, int] = {}  # pop → the customer that the agent says it was
         self._looked_up: dict[CallKey, datetime] = {}
@@ -115,6 +117,7 @@ class Service:
             self.recorder.known(pop)
             if draft.note or draft.disposition:
                 self.drafts[pop.id] = draft
+                self._notes.setdefault(pop.key, {})[pop.agent] = draft
             if pop.state is PopState.WRAPUP:
                 self.desk.writing(pop.agent, pop.id)
                 self._start_timer(pop, (pop.wrapup_until or self.now()) - self.now())
@@ -224,6 +227,7 @@ class Service:
         """Keep what is typed. Raises Unavailable when it cannot be kept."""
         self.recorder.draft(pop, draft)
         self.drafts[pop.id] = draft
+        self._noted(pop, draft)
 
     def wrap_up(self, pop: Pop, draft: wire.Draft, customer_id: int | None = None) -> None:
         """话后完成. Raises StateError while the call is still on, Unavailable when it cannot be kept."""
@@ -269,9 +273,29 @@ class Service:
     def pop_json(self, pop: Pop, call: Call, *, masked: bool) -> wire.Pop:
         """The whole pop as somebody sees it."""
         made = card(pop, call, self.style, masked=masked)
-        if self.control is None or not pop.live:
+        if not pop.live:
             return made
-        return made.model_copy(update={"control": self.control.part(pop)})
+        part = self.control.part(pop) if self.control is not None else None
+        return made.model_copy(update={"control": part, "notes": self._notes_for(pop, masked)})
+
+    def _notes_for(self, pop: Pop, masked: bool) -> tuple[wire.NotePart, ...]:
+        """What others typed about the same call: it goes along with the caller."""
+        found = [(agent, d) for agent, d in self._notes.get(pop.key, {}).items() if agent != pop.agent]
+        hide = mask_text if masked else str
+        return tuple(
+            wire.NotePart(agent=a, note=hide(d.note), disposition=d.disposition) for a, d in found if d.note
+        )
+
+    def _noted(self, pop: Pop, draft: wire.Draft) -> None:
+        self._notes.setdefault(pop.key, {})[pop.agent] = draft
+        for other in self.book.pops_of(pop.key):
+            now = self.book.touch(other.id) if other.agent != pop.agent and other.pushed else None
+            if now is not None:
+                self.hub.to_agent(now.agent, partial(self._notes_text, now))
+
+    def _notes_text(self, pop: Pop, masked: bool) -> str:
+        notes = [note.model_dump() for note in self._notes_for(pop, masked)]
+        return wire.encode(wire.PopUpdate(id=pop.id, seq=pop.seq, changes={"notes": notes}))
 
     def control_changed(self, pop: Pop) -> None:
         """What may be ordered has changed: the agent's pages are told."""
@@ -379,6 +403,7 @@ class Service:
         if self.book.call(key) is None:
             self.lookups.drop(key)
             self._looked_up.pop(key, None)
+            self._notes.pop(key, None)
 
     # state messages
 

@@ -174,6 +174,7 @@ SituationName = Literal[
     "aside",
     "three",
     "asked",
+    "lost",
 ]
 
 
@@ -183,6 +184,14 @@ class ControlPart(Wire):
     situation: SituationName
     colleague: str = Field("", description="number of the agent who is asked, or in the three-way call")
     commands: tuple[str, ...] = ()
+
+
+class NotePart(Wire):
+    """What a colleague typed about this call."""
+
+    agent: str
+    note: str
+    disposition: str = ""
 
 
 class Pop(Wire):
@@ -199,6 +208,7 @@ class Pop(Wire):
     history: HistoryPart
     hints: HintsPart
     control: ControlPart | None = None
+    notes: tuple[NotePart, ...] = Field((), description="of those who had this call before, as typed so far")
 
 
 PARTS = ("call", "caller", "customer", "candidates", "context", "history", "hints")

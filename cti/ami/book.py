@@ -278,6 +278,7 @@ class CallBook:
             call.cause = cause
             self._caller_gone(call)
         for leg in call.legs.values():
+            leg.rung.discard(line.uniqueid)
             if line.uniqueid not in leg.lines and line.uniqueid not in leg.ringing:
                 continue
             leg.cause = cause if cause is not None else leg.cause

@@ -41,6 +41,7 @@ class Leg:
     state: LegState = LegState.IDLE
     ringing: set[str] = field(default_factory=set)  # uniqueids of devices that ring now
     lines: set[str] = field(default_factory=set)  # uniqueids of the agent's channels in this call
+    rung: set[str] = field(default_factory=set)  # uniqueids of live channels that have rung already
     queue: str = ""
     peer: str = ""  # who gave the call, or who asks for advice
     consult: bool = False
@@ -79,6 +80,8 @@ class Call:
     thirds: dict[str, str] = field(
         default_factory=dict
     )  # uniqueid of who is asked from such a place → by whom
+    asks: int = 0  # consultations from call control so far
+    lost_by: str = ""  # the agent whose phone was lost while he had the caller
     consults: dict[str, str] = field(default_factory=dict)  # uniqueid of a consulting channel → its agent
     hanging: bool = False  # the caller has asked to hang up
     gave_up: bool = False  # … while somebody rang

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from cti.ami import facts as f
 from cti.ami.book import between, by_cause
 from cti.ami.calls import Call, Line, age
-from cti.ami.placing import Placing
+from cti.ami.placing import THREE, Placing
 from cti.ami.states import CallState, CallStep, LegState, LegStep
 from cti.domain.call import Direction, OfferEnd
 from cti.errors import LaidianError
@@ -109,7 +109,8 @@ class Hearing(Placing):
 
     def _ring(self, call: Call, dest: Line, caller: Line | None, *, queue: str) -> None:
         leg = call.leg(dest.agent)
-        fresh = dest.uniqueid not in leg.lines
+        fresh = dest.uniqueid not in leg.rung
+        leg.rung.add(dest.uniqueid)
         leg.lines.add(dest.uniqueid)
         if caller is not None and caller.agent == dest.agent:
             # the phone behind the agent's own Local channel
@@ -279,7 +280,7 @@ class Hearing(Placing):
             leg = call.leg(line.agent)
             leg.lines.add(line.uniqueid)
             askers = {self._asks(other) for other in others}
-            if call.caller in {other.uniqueid for other in others}:
+            if call.caller in {other.uniqueid for other in others} and THREE not in call.places.values():
                 leg.consult = False  # asked for advice, and has the call now
             elif leg.state is LegState.IDLE and "" not in askers:
                 leg.consult, leg.peer = True, min(askers)  # asked while we were not listening

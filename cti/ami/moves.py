@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from cti.ami.facts import PLACE_EVENT
+from cti.ami.placing import PRESSED
 from cti.ami.situation import Situation, View
 from cti.errors import UsageError
 
@@ -92,6 +94,10 @@ ALLOWED: Mapping[tuple[Situation, Command], frozenset[Situation]] = {
     (S.ASIDE, C.THREE): frozenset({S.THREE}),
     (S.THREE, C.LEAVE): frozenset({S.OVER}),
     (S.THREE, C.DROP): frozenset({S.TALKING}),
+    (S.TALKING, C.REJOIN): frozenset({S.RINGING, S.LOST}),
+    (S.HELD, C.REJOIN): frozenset({S.RINGING, S.LOST}),
+    (S.PHONE_HELD, C.REJOIN): frozenset({S.RINGING, S.LOST}),
+    (S.LOST, C.REJOIN): frozenset({S.RINGING, S.LOST}),
     (S.ASKED, C.HANGUP): frozenset({S.OVER}),
 }
 TARGETED = frozenset({C.BLIND, C.CONSULT})
@@ -117,6 +123,7 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
     move: Action | None = None
     match command:
         case C.HANGUP:
+            before = (_pressed(mine, view.uniqueid),)
             after = (_hangup(mine),)
         case C.LEAVE:
             before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
@@ -135,6 +142,10 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
             before = (_set(mine, "LAIDIAN_GIVEN", "1"),)
             exten = f"{view.agent}*{target.kind}*{target.exten}"
             move = _redirect((caller, "laidian-blind", exten), (mine, "laidian-bye", "s"))
+        case C.REJOIN:
+            before = (_set(mine, "LAIDIAN_GIVEN", "1"),) if mine else ()
+            bye = (mine, "laidian-bye", "s") if mine else None
+            move = _redirect((caller, "laidian-lost", view.agent), bye)
         case C.CONSULT if target is not None:
             before = bind
             asking = (mine, "laidian-consult", f"{target.kind}*{target.exten}")
@@ -182,6 +193,12 @@ def _set(channel: str, name: str, value: str) -> Action:
         "Variable": name,
         "Value": _checked(value),
     }
+
+
+def _pressed(channel: str, uniqueid: str) -> Action:
+    """Tells everybody who listens that the agent ends the call: of an AMI hang-up the PBX does not say who."""
+    about = {"Channel": _checked(channel), "Uniqueid": _checked(uniqueid)}
+    return {"Action": "UserEvent", "UserEvent": PLACE_EVENT, "Place": PRESSED, **about}
 
 
 def _hangup(channel: str) -> Action:

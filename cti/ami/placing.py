@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from cti.ami import facts as f
 from cti.ami.book import CallBook
-from cti.ami.calls import Call, Line
+from cti.ami.calls import Call, Leg, Line
 from cti.ami.states import CallState, CallStep, LegState, LegStep
 from cti.domain.call import CallEventKind
 
 HELD, IVR, ROOM, DESK, THREE = "held", "ivr", "room", "desk", "three"
-GIVEN, BLIND, CONSULT = "given", "blind", "consult"
+GIVEN, BLIND, CONSULT, LOST = "given", "blind", "consult", "lost"
+PRESSED = "pressed"  # no place: the agent ordered the end of the talk
 _APART = frozenset({HELD, IVR})
-_CONTEXTS = {f"laidian-{place}": place for place in (HELD, IVR, ROOM, DESK, THREE, CONSULT)}
+_CONTEXTS = {f"laidian-{place}": place for place in (HELD, IVR, ROOM, DESK, THREE, CONSULT, LOST)}
 _CONTEXTS["laidian-given"] = ROOM
 
 
@@ -31,6 +32,11 @@ class Placing(CallBook):
         return call.consults.get(line.uniqueid, "")
 
     def _on_placed(self, fact: f.Placed) -> None:
+        if fact.place == PRESSED:
+            pressed = self._lines.get(fact.channel.uniqueid)
+            if pressed is not None and not self._asks(pressed):
+                pressed.call.hung_by = pressed.call.hung_by or "agent"
+            return
         line = self._know(fact.channel)
         call = line.call
         place = ROOM if fact.place == GIVEN else fact.place
@@ -43,7 +49,10 @@ class Placing(CallBook):
         elif fact.place == BLIND:
             del call.places[line.uniqueid]
             self._give(call, fact.by, fact.target if fact.kind == "1" else "", "blind")
+        elif place == LOST:
+            self._lost(call, fact.by)
         elif place in (DESK, CONSULT):
+            call.asks += place == CONSULT
             self._back_at_desk(line)
         elif line.uniqueid in call.thirds:
             pass  # the colleague waits, or talks on
@@ -51,6 +60,19 @@ class Placing(CallBook):
             self._all(call, LegState.TALKING, LegStep.HOLD)
         elif place in (ROOM, THREE):
             self._all(call, LegState.HELD, LegStep.RESUME)
+
+    def _answer(self, call: Call, leg: Leg) -> None:
+        if call.places.get(call.caller) in (LOST, BLIND):
+            del call.places[call.caller]  # found a new agent, or the old one again
+        super()._answer(call, leg)
+
+    def _lost(self, call: Call, agent: str) -> None:
+        """The agent's phone is gone, though its channel may still live: what is rung next is a new part."""
+        leg = call.legs.get(agent)
+        call.lost_by = agent
+        if leg is not None and leg.connected:
+            leg.lines.clear()
+            self._leg(call, leg, LegStep.LEAVE, reason="lost")
 
     def _all(self, call: Call, state: LegState, step: LegStep) -> None:
         for leg in list(call.legs.values()):

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cti.ami.calls import Call, Leg, Line
-from cti.ami.placing import CONSULT, DESK, HELD, IVR, ROOM, THREE
+from cti.ami.placing import CONSULT, DESK, HELD, IVR, LOST, ROOM, THREE
 from cti.ami.states import LegState
 from cti.domain.call import Direction
 
@@ -29,6 +29,7 @@ class Situation(StrEnum):
     ASIDE = "aside"  # with the caller again, the colleague waits
     THREE = "three"
     ASKED = "asked"  # the agent is the colleague
+    LOST = "lost"  # the agent's phone is gone, the caller waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +39,13 @@ class View:
     situation: Situation
     agent: str = ""
     mine: str = ""
+    uniqueid: str = ""  # of `mine`
     caller: str = ""
     third: str = ""
     colleague: str = ""  # number of the third's agent; "" for a number outside
     at_desk: bool = False  # the agent waits in the room of the call
     calling: bool = False  # the agent's own dialplan dials the third: both end together
+    asks: int = 0  # consultations of the call so far: one that was rejected at once leaves no other trace
 
 
 GONE = View(Situation.OVER)
@@ -51,27 +54,34 @@ GONE = View(Situation.OVER)
 def view(call: Call | None, agent: str) -> View:
     """How it stands with this agent's part."""
     leg = call.legs.get(agent) if call is not None else None
-    if call is None or leg is None or leg.state in (LegState.IDLE, LegState.OVER):
+    if call is None or leg is None:
         return GONE
+    if leg.state in (LegState.IDLE, LegState.OVER):
+        waits = call.lines.get(call.caller) if call.lost_by == agent else None
+        lost = waits is not None and call.places.get(waits.uniqueid) == LOST
+        return View(Situation.LOST, agent, caller=waits.name) if lost and waits is not None else GONE
     if leg.state in (LegState.RINGING, LegState.PICKED):
         return View(Situation.RINGING, agent)
     mine = _mine(call, leg)
     caller = _caller(call, agent)
     if mine is None or caller is None:
-        return View(Situation.TALKING, agent, mine.name if mine is not None else "")
+        mine_name, uniqueid = (mine.name, mine.uniqueid) if mine is not None else ("", "")
+        return View(Situation.TALKING, agent, mine_name, uniqueid)
     if leg.consult:
-        return View(Situation.ASKED, agent, mine.name, caller.name)
+        return View(Situation.ASKED, agent, mine.name, mine.uniqueid, caller.name)
     third = _third(call, agent)
     place = call.places.get(mine.uniqueid, "")
     return View(
         _situation(call, leg, mine, caller, third),
         agent,
         mine.name,
+        mine.uniqueid,
         caller.name,
         third.name if third is not None else "",
         third.agent if third is not None else "",
         at_desk=place == DESK,
         calling=place == CONSULT,
+        asks=call.asks,
     )
 
 
@@ -99,7 +109,7 @@ def _mine(call: Call, leg: Leg) -> Line | None:
     found = [
         line
         for line in call.lines.values()
-        if line.agent == leg.agent and not line.local and line.uniqueid not in leg.ringing
+        if line.uniqueid in leg.lines and not line.local and line.uniqueid not in leg.ringing
     ]
     return _best(found, call)
 

@@ -55,6 +55,7 @@ class Control:
         self._aside = aside
         self._pressed = pressed
         self._views: dict[str, View] = {}  # by pop, as last told
+        self._asks: dict[str, int] = {}  # by order: consultations before it
         self._asked: dict[str, Order] = {}  # by pop: the consultation under way
         self._ends: dict[str, asyncio.Future[Order]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -106,6 +107,7 @@ class Control:
         except UsageError as e:
             return await self._refuse(order, str(e))
         self.orders.put(order)
+        self._asks[id] = view.asks
         self._ends[id] = asyncio.get_running_loop().create_future()
         self._record(order)
         try:
@@ -229,7 +231,9 @@ class Control:
             self._tell(replace(asked, state=FAILED, code="target_failed", done_at=self._service.now()))
 
     def _check(self, order: Order) -> None:
-        if order.reached(self.view(order.key, order.agent).situation):
+        view = self.view(order.key, order.agent)
+        asked = order.command is Command.CONSULT and view.asks > self._asks.get(order.id, view.asks)
+        if asked or order.reached(view.situation):
             self._finish(order)
 
     def _finish(self, order: Order, code: str = "") -> None:
@@ -239,6 +243,7 @@ class Control:
             return
         ended = known.ended(self._service.now(), code)
         self.orders.put(ended)
+        self._asks.pop(order.id, None)
         if order.command is Command.CONSULT and not code:
             self._asked[order.pop_id] = ended
         self._record(ended)

@@ -34,6 +34,7 @@ SITUATIONS: Mapping[Situation, str] = {
     Situation.ASIDE: "正与客户通话，咨询对象等待中",
     Situation.THREE: "正在三方通话",
     Situation.ASKED: "正在被咨询",
+    Situation.LOST: "话机已断开，客户在等待",
 }
 FAULTS: Mapping[str, str] = {
     "": "",

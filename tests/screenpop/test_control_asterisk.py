@@ -95,7 +95,7 @@ async def test_hold_resume_and_hang_up_each_once(
         call = await handsets.call("95001", number=WANG, hold=None)
         await desk.ring()
         control = await desk.situation("talking")
-        assert control["commands"] == ["hold", "blind", "consult", "ivr", "hangup"]
+        assert control["commands"] == ["hold", "blind", "consult", "ivr", "rejoin", "hangup"]
         id = str(uuid.uuid4())
         assert [(await desk.order("hold", id=id))[1]["state"] for _ in range(2)] == ["done", "done"]
         await desk.situation("held")
@@ -122,7 +122,6 @@ async def test_blind_transfer_to_agent_shows_the_caller(
 ) -> None:
     """The receiver's pop has the original caller and the giver in its chain (pains 5)."""
     await handsets.agent("1001", answer_after=0.2)
-    await handsets.agent("1006", answer_after=0.2)
     await handsets.agent("1002", answer_after=0.2)
     async with desks(start_popline, seeded_url, pbx, "a1001", "a1002") as (one, two):
         call = await handsets.call("1001", number=WANG, hold=None)
@@ -140,4 +139,107 @@ async def test_blind_transfer_to_agent_shows_the_caller(
         await two.done("resume")
         await two.done("hangup")
         await call.result()
+        await empty(pbx)
+
+
+async def consulting(one: Desk, two: Desk, handsets: Phones) -> Any:
+    """A caller with agent 1001, who asks 1002 and talks with him."""
+    call = await handsets.call("1001", number=WANG, hold=None)
+    await one.ring()
+    await one.situation("talking")
+    await one.done("consult", "agent", "1002")
+    pop = await two.ring()
+    assert (pop["call"]["consult"], pop["call"]["peer"], pop["customer"]["name"]) == (True, "1001", "王小明")
+    control = await one.situation("consulting")
+    assert control["commands"] == ["complete", "cancel", "swap", "three"]
+    assert control["colleague"] == "1002"
+    return call
+
+
+async def test_attended_transfer_completed_and_cancelled(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """Consult, swap, cancel: the caller is back; consult, complete: the colleague has the caller."""
+    await handsets.agent("1001", answer_after=0.2)
+    await handsets.agent("1002", answer_after=0.2)
+    async with desks(start_popline, seeded_url, pbx, "a1001", "a1002") as (one, two):
+        call = await consulting(one, two, handsets)
+        await one.done("swap")
+        await one.situation("aside")
+        await one.done("swap")
+        await one.situation("consulting")
+        await one.done("cancel")
+        await one.situation("talking")
+        await two.page.next("pop_close")
+        await one.done("consult", "agent", "1002")
+        await two.ring()
+        await one.situation("consulting")
+        await one.done("complete")
+        await two.situation("talking")
+        assert two.pop["call"]["consult"] is False
+        kinds = [(c["kind"], c["agent"], c["peer"]) for c in two.pop["call"]["chain"]]
+        assert ("attended", "1001", "1002") in kinds
+        closed = await one.page.next("pop_close")
+        assert (closed["reason"], closed["by"]) == ("transferred", "1002")
+        await two.done("hold")
+        await two.done("hangup")
+        assert "bye" in (await call.result()).events
+        await empty(pbx)
+
+
+async def test_the_caller_comes_back_when_the_target_rejects(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """The colleague rejects, or is not there at all: the agent has the caller again, and is told."""
+    await handsets.agent("1001", answer_after=0.2)
+    await handsets.agent("1002", reject=486)
+    async with desks(start_popline, seeded_url, pbx, "a1001") as (one,):
+        call = await handsets.call("1001", number=WANG, hold=None)
+        await one.ring()
+        await one.situation("talking")
+        for target in ("1002", "1003"):
+            await one.order("consult", "agent", target)
+            await one.situation("talking")
+        assert (await one.order("consult", "agent", "1001"))[1]["error"]["code"] == "own_number"
+        assert (await one.order("blind", "number", "00441234"))[1]["error"]["code"] == "number_not_allowed"
+        await one.done("hangup")
+        await call.result()
+        await empty(pbx)
+
+
+async def test_three_way_and_the_two_go_on(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """Three talk, the agent leaves, the colleague has the caller; nobody is left in an empty room."""
+    await handsets.agent("1001", answer_after=0.2)
+    await handsets.agent("1002", answer_after=0.2)
+    async with desks(start_popline, seeded_url, pbx, "a1001", "a1002") as (one, two):
+        call = await consulting(one, two, handsets)
+        await one.done("three")
+        control = await one.situation("three")
+        assert control["commands"] == ["leave", "drop"]
+        await one.done("leave")
+        await two.situation("talking")
+        assert (await one.page.next("pop_close"))["reason"] == "transferred"
+        await call.stop()
+        await two.done("hangup")
+        await empty(pbx)
+
+
+async def test_rejoin_rings_the_phone_again(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """A dead phone whose channel lives: rejoin rings it again, the caller hears music meanwhile."""
+    agent = await handsets.agent("1001", answer_after=0.2)
+    async with desks(start_popline, seeded_url, pbx, "a1001") as (one,):
+        call = await handsets.call("1001", number=WANG, hold=None)
+        await one.ring()
+        await one.situation("talking")
+        await agent.stop()
+        await handsets.agent("1001", answer_after=0.2)
+        await one.done("rejoin")
+        await one.ring()
+        await one.situation("talking")
+        await one.done("hangup")
+        assert "bye" in (await call.result()).events
         await empty(pbx)

@@ -7,27 +7,15 @@ story is another.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
 from asterisk_conf import scenario as do
 from cti.domain.call import AgentEvent, AgentState, CallEventKind
+from tests.traces.control_scenarios import CONTROL
 from tests.traces.desk_phone import DeskPhone
+from tests.traces.scenario import CALLER, Scenario
 from tests.traces.stage import Stage
 
 Kind = CallEventKind
-CALLER = "13800138000"
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """One named trace. `story` holds one list of lines for each call."""
-
-    name: str
-    about: str
-    play: Callable[[Stage], Awaitable[None]]
-    story: list[list[str]]
-    anybody: bool = False  # which agent takes which caller is left to chance
 
 
 async def direct(s: Stage) -> None:
@@ -612,4 +600,5 @@ SCENARIOS = [
         * 20,
         anybody=True,
     ),
+    *CONTROL,
 ]

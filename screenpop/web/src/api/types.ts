@@ -5,6 +5,8 @@
  */
 import type { LiveMessage } from './live'
 
+import type { CommandState, ControlPart, NotePart } from './control'
+
 export type Role = 'agent' | 'supervisor' | 'qa' | 'qa_lead' | 'inspector' | 'admin'
 export type AgentStateName = 'available' | 'ringing' | 'busy' | 'paused' | 'offline'
 export type CallState = 'ringing' | 'talking' | 'held' | 'wrapup'
@@ -171,10 +173,13 @@ export interface Pop {
   context: Record<string, string>
   history: History
   hints: { greeting: string; alerts: string[] }
+  control?: ControlPart | null
+  /** What those who had this call before typed. */
+  notes?: NotePart[]
 }
 
 export type PopChanges = Partial<
-  Pick<Pop, 'call' | 'caller' | 'customer' | 'candidates' | 'context' | 'history' | 'hints'>
+  Pick<Pop, 'call' | 'caller' | 'customer' | 'candidates' | 'context' | 'history' | 'hints' | 'control' | 'notes'>
 >
 
 export interface Draft {
@@ -232,11 +237,13 @@ export type ServerMessage =
       snapshot: Pop[]
       drafts: Record<string, Draft>
       listening?: boolean
+      commands?: CommandState[]
       server_time: string
     }
   | ServiceNotice
   | Pop
   | { type: 'pop_update'; id: string; seq: number; changes: PopChanges }
+  | ({ type: 'command' } & CommandState)
   | { type: 'pop_close'; id: string; seq: number; reason: CloseReason; by?: string; at?: string }
   | ({ type: 'state' } & AgentStatus)
   | { type: 'error'; code: string; message: string }

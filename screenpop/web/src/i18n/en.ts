@@ -5,6 +5,7 @@ import customers from './customers.en'
 import phone from './phone.en'
 import outreach from './outreach.en'
 import live from './live.en'
+import control from './control.en'
 import qa from './qa.en'
 import type { Messages } from './shape'
 import statistics from './statistics.en'
@@ -384,6 +385,14 @@ const en: Messages = {
       reveal: 'Show the whole number',
       recording: 'Pause or resume recording (payment data)',
       live: 'Fold or unfold live help',
+      hold: 'Hold / resume',
+      transfer: 'Transfer or consult',
+      complete: 'Complete the transfer / leave the three-way call',
+      cancel: 'Cancel the consultation / drop the third',
+      swap: 'Swap between caller and colleague',
+      three: 'Three-way call',
+      rejoin: 'Rejoin after the phone was lost',
+      hangup: 'Hang up',
       switch: 'Switch to the other call',
       waybill: 'Open the waybill typed or the latest',
       timeline: 'Go to the time line',
@@ -478,6 +487,7 @@ const en: Messages = {
   phone,
   outreach,
   live,
+  control,
   qa,
   statistics,
   value,

@@ -5,6 +5,7 @@ import customers from './customers.zh'
 import phone from './phone.zh'
 import outreach from './outreach.zh'
 import live from './live.zh'
+import control from './control.zh'
 import qa from './qa.zh'
 import statistics from './statistics.zh'
 import value from './value.zh'
@@ -383,6 +384,14 @@ export default {
       reveal: '显示完整号码',
       recording: '暂停或恢复录音（客户说支付信息时）',
       live: '收起或展开实时辅助',
+      hold: '保持 / 取回',
+      transfer: '转接或咨询',
+      complete: '完成转接 / 退出三方',
+      cancel: '取消咨询 / 请出第三方',
+      swap: '在客户与咨询对象之间切换',
+      three: '三方通话',
+      rejoin: '话机断开后重新接入',
+      hangup: '挂机',
       switch: '切换到另一路来电',
       waybill: '打开菜单里输入的或最近的运单',
       timeline: '到时间线',
@@ -479,6 +488,7 @@ export default {
   phone,
   outreach,
   live,
+  control,
   qa,
   statistics,
   value,

@@ -24,6 +24,14 @@ export type Action =
   | 'keypad'
   | 'phone'
   | 'close'
+  | 'hold'
+  | 'transfer'
+  | 'complete'
+  | 'cancel'
+  | 'swap'
+  | 'three'
+  | 'rejoin'
+  | 'hangup'
 
 export interface Binding {
   action: Action
@@ -46,6 +54,14 @@ export const BINDINGS: readonly Binding[] = [
   { action: 'switch', keys: 'Alt S', group: 'call' },
   { action: 'waybill', keys: 'Alt W', group: 'call' },
   { action: 'customer', keys: 'Alt I', group: 'call' },
+  { action: 'hold', keys: 'Alt H', group: 'call' },
+  { action: 'transfer', keys: 'Alt X', group: 'call' },
+  { action: 'complete', keys: 'Alt G', group: 'call' },
+  { action: 'cancel', keys: 'Alt V', group: 'call' },
+  { action: 'swap', keys: 'Alt Z', group: 'call' },
+  { action: 'three', keys: 'Alt J', group: 'call' },
+  { action: 'rejoin', keys: 'Alt E', group: 'call' },
+  { action: 'hangup', keys: 'Alt Q', group: 'call' },
   { action: 'candidate', keys: '1 … 9', group: 'call' },
   { action: 'available', keys: 'Alt A', group: 'state' },
   { action: 'break', keys: 'Alt B', group: 'state' },
@@ -75,6 +91,14 @@ const ALT: Record<string, Action> = {
   KeyU: 'mute',
   KeyK: 'keypad',
   KeyO: 'phone',
+  KeyH: 'hold',
+  KeyX: 'transfer',
+  KeyG: 'complete',
+  KeyV: 'cancel',
+  KeyZ: 'swap',
+  KeyJ: 'three',
+  KeyE: 'rejoin',
+  KeyQ: 'hangup',
 }
 
 export interface Stroke {

@@ -15,6 +15,7 @@ import { parseTime } from '@/lib/time'
 import { onWake } from '@/lib/wake'
 import { useClock } from './clock'
 import { useLive } from './live'
+import { useControl } from './control'
 import { usePops } from './pops'
 import { usePrefs } from './prefs'
 import { useSession } from './session'
@@ -25,6 +26,7 @@ export const useDesk = defineStore('desk', () => {
   const session = useSession()
   const pops = usePops()
   const live = useLive()
+  const control = useControl()
   const clock = useClock()
   const prefs = usePrefs()
   const tab = crypto.randomUUID ? crypto.randomUUID() : String(Math.random()).slice(2)
@@ -135,11 +137,15 @@ export const useDesk = defineStore('desk', () => {
         acked.clear()
         live.reset() // told anew right after this
         pops.snapshot(message.snapshot, message.drafts)
+        control.snapshot(message.commands ?? [])
         void acknowledge(message.snapshot.map((pop) => pop.id))
         void pops.loadRecent()
         return
       case 'pop':
         arrived(message)
+        return
+      case 'command':
+        control.hear(message)
         return
       case 'pop_update':
         pops.change(message.id, message.seq, message.changes)
