@@ -443,7 +443,7 @@ class ControlSettings(Section):
     """通话控制: hold, transfer, consult, three-way, menu and back, from the agents' pages."""
 
     numbers: str = Field(
-        r"1[3-9]\d{9}|0\d{9,11}|400\d{7}|95\d{3,4}",
+        r"1[3-9]\d{9}|0[1-9]\d{8,10}|400\d{7}|95\d{3,4}",
         description="外线号码 that calls may be transferred to, a regular expression; empty: none",
     )
     deadline_s: Seconds = Field(8.0, description="a command that has had no effect by then has failed")

@@ -20,6 +20,7 @@ from cti.store.repos.recordings import chosen, recording_id
 from screenpop.ledger import LedgerWriter
 
 _log = get_logger("recordings")
+MAX_ANSWERED = 2_000
 Mute = Callable[[str, str, bool], Awaitable[None]]  # node, channel, whether nothing is to be recorded
 
 
@@ -54,6 +55,7 @@ class Recordings:
     lost: int = 0  # steps that the journal did not take
     _watches: dict[str, RecordingWatch] = field(default_factory=dict)
     _live: dict[tuple[str, str], _Live] = field(default_factory=dict)
+    _answered: dict[tuple[CallKey, str], CallEvent] = field(default_factory=dict)
 
     def restore(self, rows: Iterable[Mapping[Any, Any]]) -> None:
         """After a restart: the recordings that the store says go on."""
@@ -83,9 +85,14 @@ class Recordings:
         if event.kind is not CallEventKind.ANSWERED or not event.agent:
             return
         mine = [x for x in self._live.values() if x.node == event.key.node and x.agent == event.agent]
+        self._answered[event.key, event.agent] = event
+        while len(self._answered) > MAX_ANSWERED:
+            del self._answered[next(iter(self._answered))]
         live = next((x for x in mine if x.key == event.key), mine[-1] if mine else None)
-        if live is None:
-            return
+        if live is not None:
+            self._tell_about(live, event)
+
+    def _tell_about(self, live: _Live, event: CallEvent) -> None:
         live.key = event.key
         number = parse(event.far_number, self.plan)
         self._add(
@@ -110,7 +117,10 @@ class Recordings:
         if step.kind is StepKind.START:
             one = Open(step.uniqueid, step.linkedid, step.channel, step.agent)
             key = CallKey(node, step.linkedid)
-            self._live[node, step.uniqueid] = _Live(node, one, key, step.agent)
+            live = self._live[node, step.uniqueid] = _Live(node, one, key, step.agent)
+            event = self._answered.get((key, step.agent))
+        else:
+            live, event = None, None
         if step.kind in (StepKind.START, StepKind.END):
             more = {"linkedid": step.linkedid, "channel": step.channel, "agent": step.agent}
         if step.kind in (StepKind.END, StepKind.LOST):
@@ -121,6 +131,8 @@ class Recordings:
         if step.who:
             more["who"] = step.who
         self._add(node, step.uniqueid, step.kind.value, step.at, **more)
+        if live is not None and event is not None:
+            self._tell_about(live, event)  # asked for advice first: the caller is the agent's only now
 
     def _job(self, node: str, uniqueid: str) -> str:
         """Whether the call is scored by itself; the others wait until it is a complaint, or asked for."""

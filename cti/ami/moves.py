@@ -12,8 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from cti.ami.facts import PLACE_EVENT
-from cti.ami.placing import PRESSED
 from cti.ami.situation import Situation, View
 from cti.errors import UsageError
 
@@ -97,7 +95,7 @@ ALLOWED: Mapping[tuple[Situation, Command], frozenset[Situation]] = {
     (S.TALKING, C.REJOIN): frozenset({S.RINGING, S.LOST}),
     (S.HELD, C.REJOIN): frozenset({S.RINGING, S.LOST}),
     (S.PHONE_HELD, C.REJOIN): frozenset({S.RINGING, S.LOST}),
-    (S.LOST, C.REJOIN): frozenset({S.RINGING, S.LOST}),
+    (S.LOST, C.REJOIN): frozenset({S.RINGING}),
     (S.ASKED, C.HANGUP): frozenset({S.OVER}),
 }
 TARGETED = frozenset({C.BLIND, C.CONSULT})
@@ -123,7 +121,6 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
     move: Action | None = None
     match command:
         case C.HANGUP:
-            before = (_pressed(mine, view.uniqueid),)
             after = (_hangup(mine),)
         case C.LEAVE:
             before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
@@ -193,12 +190,6 @@ def _set(channel: str, name: str, value: str) -> Action:
         "Variable": name,
         "Value": _checked(value),
     }
-
-
-def _pressed(channel: str, uniqueid: str) -> Action:
-    """Tells everybody who listens that the agent ends the call: of an AMI hang-up the PBX does not say who."""
-    about = {"Channel": _checked(channel), "Uniqueid": _checked(uniqueid)}
-    return {"Action": "UserEvent", "UserEvent": PLACE_EVENT, "Place": PRESSED, **about}
 
 
 def _hangup(channel: str) -> Action:

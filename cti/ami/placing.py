@@ -10,7 +10,6 @@ from cti.domain.call import CallEventKind
 
 HELD, IVR, ROOM, DESK, THREE = "held", "ivr", "room", "desk", "three"
 GIVEN, BLIND, CONSULT, LOST = "given", "blind", "consult", "lost"
-PRESSED = "pressed"  # no place: the agent ordered the end of the talk
 _APART = frozenset({HELD, IVR})
 _CONTEXTS = {f"laidian-{place}": place for place in (HELD, IVR, ROOM, DESK, THREE, CONSULT, LOST)}
 _CONTEXTS["laidian-given"] = ROOM
@@ -31,12 +30,14 @@ class Placing(CallBook):
             return line.agent
         return call.consults.get(line.uniqueid, "")
 
+    def pressed(self, linkedid: str, agent: str) -> None:
+        """The service hangs this agent's phone up by order: of that the PBX does not say who did it."""
+        call = self._calls.get(linkedid)
+        leg = call.legs.get(agent) if call is not None else None
+        if call is not None and leg is not None and leg.connected and not leg.consult:
+            call.hung_by = call.hung_by or "agent"
+
     def _on_placed(self, fact: f.Placed) -> None:
-        if fact.place == PRESSED:
-            pressed = self._lines.get(fact.channel.uniqueid)
-            if pressed is not None and not self._asks(pressed):
-                pressed.call.hung_by = pressed.call.hung_by or "agent"
-            return
         line = self._know(fact.channel)
         call = line.call
         place = ROOM if fact.place == GIVEN else fact.place

@@ -13,8 +13,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from cti.ami.facts import stamp
+from cti.ami.facts import PLACE_EVENT, stamp
 from cti.ami.message import Message
+from cti.ami.placing import BLIND, GIVEN, HELD, IVR, ROOM, THREE
 from cti.domain.roster import Roster
 
 MAX_OPEN = 20_000
@@ -121,6 +122,8 @@ class RecordingWatch:
         return [Step(StepKind.LOST, at, u) for u in gone]
 
     def _user_event(self, m: Message, at: datetime) -> list[Step]:
+        if m.get("UserEvent") == PLACE_EVENT:
+            return self._placed(m, at)
         uniqueid, linkedid, channel = m.get("Recording"), m.get("Linkedid"), m.get("Channel")
         if not uniqueid or uniqueid != m.get("Uniqueid"):
             return []
@@ -139,6 +142,17 @@ class RecordingWatch:
                 who = "" if not source else "agent" if source == channel else "caller"
                 return [Step(StepKind.END, at, uniqueid, linkedid, channel, agent, who=who)]
         return []
+
+    def _placed(self, m: Message, at: datetime) -> list[Step]:
+        """Call control moved the caller: to the music, back, or to somebody else."""
+        place, by = m.get("Place"), m.get("By")
+        theirs = [one for one in self._open.values() if one.linkedid == m.get("Linkedid")]
+        if place in (GIVEN, BLIND):
+            return [Step(StepKind.TRANSFER, at, one.uniqueid) for one in theirs if one.agent == by]
+        kind = StepKind.HOLD if place in (HELD, IVR) else StepKind.RESUME if place in (ROOM, THREE) else None
+        if kind is None:
+            return []
+        return [Step(kind, at, one.uniqueid) for one in theirs if one.uniqueid != m.get("Uniqueid")]
 
     def _talk(self, kind: StepKind, uniqueid: str, linkedid: str, at: datetime) -> list[Step]:
         one = self._open.get(uniqueid)

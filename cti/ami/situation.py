@@ -39,7 +39,6 @@ class View:
     situation: Situation
     agent: str = ""
     mine: str = ""
-    uniqueid: str = ""  # of `mine`
     caller: str = ""
     third: str = ""
     colleague: str = ""  # number of the third's agent; "" for a number outside
@@ -65,17 +64,15 @@ def view(call: Call | None, agent: str) -> View:
     mine = _mine(call, leg)
     caller = _caller(call, agent)
     if mine is None or caller is None:
-        mine_name, uniqueid = (mine.name, mine.uniqueid) if mine is not None else ("", "")
-        return View(Situation.TALKING, agent, mine_name, uniqueid)
+        return View(Situation.TALKING, agent, mine.name if mine is not None else "")
     if leg.consult:
-        return View(Situation.ASKED, agent, mine.name, mine.uniqueid, caller.name)
+        return View(Situation.ASKED, agent, mine.name, caller.name)
     third = _third(call, agent)
     place = call.places.get(mine.uniqueid, "")
     return View(
         _situation(call, leg, mine, caller, third),
         agent,
         mine.name,
-        mine.uniqueid,
         caller.name,
         third.name if third is not None else "",
         third.agent if third is not None else "",

@@ -71,12 +71,17 @@ class Control:
 
     def part(self, pop: Pop) -> wire.ControlPart:
         """What the page is told: the situation, and what may be ordered in it."""
-        return _part(self.view(pop.key, pop.agent))
+        return self._part(self.view(pop.key, pop.agent))
 
     def latest(self, pops: Iterable[Pop]) -> tuple[wire.CommandState, ...]:
         """What is under way for these pops, for a page that has just come."""
         found = [self.orders.pending(pop.id) for pop in pops]
         return tuple(state(order) for order in found if order is not None)
+
+    def _part(self, view: View) -> wire.ControlPart:
+        menus = self.settings.agi.enabled
+        names = tuple(c.value for c in allowed(view.situation) if menus or c is not Command.IVR)
+        return wire.ControlPart(situation=view.situation.value, colleague=view.colleague, commands=names)
 
     # what is ordered
 
@@ -150,12 +155,13 @@ class Control:
 
     async def _carry_out(self, order: Order, planned: Plan) -> None:
         client = self.fleet.clients.get(order.key.node) if self.fleet is not None else None
-        if client is None or not client.ready:
+        if self.fleet is None or client is None or not client.ready:
             self._finish(order, "pbx_away")
             return
         lost = False
         if order.command is Command.HANGUP:
             self._pressed(order.key, order.agent, order.asked_at)
+            self.fleet.tracker(order.key.node).pressed(order.key.linkedid, order.agent)
         try:
             if order.command is Command.CONSULT:
                 await self._aside(order.key, order.agent, True)
@@ -197,26 +203,27 @@ class Control:
 
     def moved(self, node: str, keys: Iterable[CallKey]) -> None:
         """The tracker saw something of these calls: tell the pages, and see what has come about."""
-        for key in keys:
+        heard = set(keys)
+        for order in self.orders.all_pending():
+            if order.key in heard and order.id in self._ends:
+                self._check(order)
+        for key in heard:
             for pop in self._service.book.pops_of(key):
                 self._look(pop)
 
     def _look(self, pop: Pop) -> None:
         view = self.view(pop.key, pop.agent)
         before = self._views.get(pop.id)
-        order = self.orders.pending(pop.id)
-        if order is not None and order.id in self._ends:
-            self._check(order)
-        if before is not None and _part(before) == _part(view):
+        if before is not None and self._part(before) == self._part(view):
             return
         if view.situation is Situation.OVER:
             self._views.pop(pop.id, None)
         else:
             self._views[pop.id] = view
-        self._consulted(pop, before, view, order)
+        self._consulted(pop, before, view)
         self._service.control_changed(pop)
 
-    def _consulted(self, pop: Pop, before: View | None, view: View, order: Order | None) -> None:
+    def _consulted(self, pop: Pop, before: View | None, view: View) -> None:
         """A consultation began or ended: it is not part of the customer's recording."""
         was = before is not None and before.situation in _ASIDE
         if was and view.situation not in _ASIDE and view.situation is not Situation.OVER:
@@ -227,7 +234,7 @@ class Control:
         if asked is None or view.situation in _ASIDE:
             return
         del self._asked[pop.id]
-        if before is not None and before.situation is Situation.ASKING and order is None:
+        if before is not None and before.situation is Situation.ASKING:
             self._tell(replace(asked, state=FAILED, code="target_failed", done_at=self._service.now()))
 
     def _check(self, order: Order) -> None:
@@ -246,6 +253,8 @@ class Control:
         self._asks.pop(order.id, None)
         if order.command is Command.CONSULT and not code:
             self._asked[order.pop_id] = ended
+        elif order.command is Command.CANCEL and not code:
+            self._asked.pop(order.pop_id, None)
         self._record(ended)
         self._tell(ended)
         end = self._ends.pop(order.id, None)
@@ -315,8 +324,3 @@ def state(order: Order) -> wire.CommandState:
         message=order.message,
         at=order.done_at or order.asked_at,
     )
-
-
-def _part(view: View) -> wire.ControlPart:
-    commands = tuple(command.value for command in allowed(view.situation))
-    return wire.ControlPart(situation=view.situation.value, colleague=view.colleague, commands=commands)

@@ -12,6 +12,7 @@ import pytest
 
 from asterisk_conf.instance import Instance
 from asterisk_conf.softphones import Phones
+from tests.ami.tcp_proxy import Proxy
 from tests.plugins.screenpop import WANG, Page, PopLine
 from tests.screenpop.test_pop_asterisk import pbx_sections
 
@@ -47,6 +48,15 @@ class Desk:
             body["target"] = {"kind": kind, "to": to}
         return await self.popline.api("POST", f"/calls/{self.pop['id']}/commands", user=self.user, body=body)
 
+    async def wrap_up(self) -> str:
+        """The talk is over for this agent: 话后完成; how it ended."""
+        while self.pop["call"]["state"] != "wrapup":
+            update = await self.page.next("pop_update")
+            self.pop.update(update["changes"] if update["id"] == self.pop["id"] else {})
+        body = {"note": "已转出", "disposition": "查件"}
+        path = f"/pops/{self.pop['id']}/wrapup"
+        return str((await self.popline.api("POST", path, user=self.user, body=body))[1]["reason"])
+
     async def done(self, command: str, kind: str = "", to: str = "") -> None:
         """Press a button; it must have worked."""
         status, answer = await self.order(command, kind, to)
@@ -67,10 +77,17 @@ async def handsets(pbx: Instance) -> AsyncIterator[Phones]:
 
 @asynccontextmanager
 async def desks(
-    start_popline: Callable[..., Any], url: str, asterisk: Instance, *users: str
+    start_popline: Callable[..., Any],
+    url: str,
+    asterisk: Instance,
+    *users: str,
+    ami_port: int = 0,
+    **more: Any,
 ) -> AsyncIterator[tuple[Desk, ...]]:
     """A service on this Asterisk and a page for each user."""
-    popline: PopLine = await start_popline(url, **pbx_sections(asterisk, 2))
+    sections = pbx_sections(asterisk, 2)
+    sections["ami"][0]["port"] = ami_port or sections["ami"][0]["port"]
+    popline: PopLine = await start_popline(url, **sections, **more)
     fleet = popline.parts.fleet
     assert fleet is not None
     await fleet.client("pbx1").wait_ready()
@@ -95,7 +112,7 @@ async def test_hold_resume_and_hang_up_each_once(
         call = await handsets.call("95001", number=WANG, hold=None)
         await desk.ring()
         control = await desk.situation("talking")
-        assert control["commands"] == ["hold", "blind", "consult", "ivr", "rejoin", "hangup"]
+        assert control["commands"] == ["hold", "blind", "consult", "rejoin", "hangup"]
         id = str(uuid.uuid4())
         assert [(await desk.order("hold", id=id))[1]["state"] for _ in range(2)] == ["done", "done"]
         await desk.situation("held")
@@ -179,8 +196,7 @@ async def test_attended_transfer_completed_and_cancelled(
         assert two.pop["call"]["consult"] is False
         kinds = [(c["kind"], c["agent"], c["peer"]) for c in two.pop["call"]["chain"]]
         assert ("attended", "1001", "1002") in kinds
-        closed = await one.page.next("pop_close")
-        assert (closed["reason"], closed["by"]) == ("transferred", "1002")
+        assert await one.wrap_up() == "transferred"
         await two.done("hold")
         await two.done("hangup")
         assert "bye" in (await call.result()).events
@@ -220,7 +236,7 @@ async def test_three_way_and_the_two_go_on(
         assert control["commands"] == ["leave", "drop"]
         await one.done("leave")
         await two.situation("talking")
-        assert (await one.page.next("pop_close"))["reason"] == "transferred"
+        assert await one.wrap_up() == "transferred"
         await call.stop()
         await two.done("hangup")
         await empty(pbx)
@@ -243,3 +259,81 @@ async def test_rejoin_rings_the_phone_again(
         await one.done("hangup")
         assert "bye" in (await call.result()).events
         await empty(pbx)
+
+
+async def test_ami_is_cut_in_mid_command(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """The answer is lost: the Redirect is not sent again, what came of it is found out."""
+    await handsets.agent("1001", answer_after=0.2)
+    proxy = Proxy(("127.0.0.1", pbx.settings.asterisk.ami_port))
+    await proxy.listen()
+    try:
+        async with desks(start_popline, seeded_url, pbx, "a1001", ami_port=proxy.port) as (one,):
+            call = await handsets.call("1001", number=WANG, hold=None)
+            await one.ring()
+            await one.situation("talking")
+
+            def cut_at_the_answer(data: bytes) -> bytes:
+                if b"Redirect successful" not in data:
+                    return data
+                proxy.mangle = lambda data: data
+                asyncio.get_running_loop().call_soon(proxy.cut)
+                return b""
+
+            proxy.mangle = cut_at_the_answer
+            id = str(uuid.uuid4())
+            status, answer = await one.order("hold", id=id)
+            assert (status, answer["state"]) == (200, "done"), answer
+            assert (await one.order("hold", id=id))[1]["state"] == "done"
+            await one.situation("held")
+            assert proxy.sent.count(b"Action: Redirect") + proxy.sent.count(b"action: redirect") == 1
+            assert proxy.connections >= 2
+            await one.done("resume")
+            await one.done("hangup")
+            await call.result()
+            await empty(pbx)
+    finally:
+        await proxy.close()
+
+
+async def test_page_away_in_mid_transfer_is_right_when_it_is_back(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """The socket drops while a colleague is asked; the new one's first message tells how it stands."""
+    await handsets.agent("1001", answer_after=0.2)
+    await handsets.agent("1002", answer_after=0.2)
+    async with desks(start_popline, seeded_url, pbx, "a1001", "a1002") as (one, two):
+        call = await handsets.call("1001", number=WANG, hold=None)
+        await one.ring()
+        await one.situation("talking")
+        await one.page.ws.close()
+        await one.done("consult", "agent", "1002")
+        await two.ring()
+        await two.situation("asked")
+        async with one.popline.page("a1001") as page:
+            (pop,) = page.messages[0]["snapshot"]
+            assert (pop["control"]["situation"], pop["control"]["colleague"]) == ("consulting", "1002")
+        await one.done("complete")
+        await two.situation("talking")
+        await two.done("hangup")
+        await call.result()
+        await empty(pbx)
+
+
+async def test_asterisk_is_restarted(
+    start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
+) -> None:
+    """While the PBX is away a command is refused at once in words; afterwards nothing of the call is left."""
+    await handsets.agent("1001", answer_after=0.2)
+    async with desks(start_popline, seeded_url, pbx, "a1001") as (one,):
+        await handsets.call("1001", number=WANG, hold=None)
+        await one.ring()
+        await one.situation("talking")
+        await asyncio.to_thread(pbx.down)
+        await one.page.until("state", lambda m: m["pbx"] == "down")
+        status, answer = await one.order("hold")
+        assert (status, answer["error"]["code"]) in [(503, "pbx_away"), (409, "not_now")]
+        await asyncio.to_thread(pbx.up, tied=True)
+        await one.situation("over")
+        assert (await one.order("hold"))[1]["error"]["code"] == "not_now"

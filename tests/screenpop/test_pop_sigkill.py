@@ -147,3 +147,35 @@ async def test_killed_while_ringing_and_the_caller_is_gone(
             assert page.messages[0]["snapshot"] == []
             _, body = await popline.api("GET", "/ledger", user="boss")
     assert [(r["id"], r["final"]) for r in body["items"]] == [(pop["id"], "lost")]
+
+
+async def test_killed_in_mid_command(
+    tmp_path: Path, seeded_url: str, asterisk: Instance, phones: Phones
+) -> None:
+    """A command whose answer died with the service has an end after the restart, and is not done again."""
+    port = free_tcp()
+    settings = write_settings(tmp_path, seeded_url, port, asterisk)
+    await phones.agent("1001", answer_after=0.3)
+    order = {"id": "0b7c1d1e-killed-in-mid-command", "command": "hold"}
+    async with aiohttp.ClientSession() as http:
+        popline = PopLine(f"http://127.0.0.1:{port}", http)
+        async with process(settings, port) as first, popline.page("a1001") as page:
+            call = await phones.call("1001", number=WANG, hold=None)
+            pop = await page.next("pop")
+            await page.until("pop_update", lambda m: m["changes"].get("call", {}).get("state") == "talking")
+            path = f"/calls/{pop['id']}/commands"
+            asked = asyncio.create_task(popline.api("POST", path, user="a1001", body=order))
+            await page.until("command", lambda m: m["state"] == "pending")
+            first.send_signal(signal.SIGKILL)
+            await first.wait()
+            with contextlib.suppress(aiohttp.ClientError):
+                await asked
+        async with process(settings, port), popline.page("a1001") as page:
+            (shown,) = page.messages[0]["snapshot"]
+            assert shown["id"] == pop["id"]
+            status, answer = await popline.api("POST", path, user="a1001", body=order)
+            held = shown["control"]["situation"] == "held"
+            assert (status, answer.get("state")) == (200, "done") if held else (status == 409), answer
+            again = {"id": "0b7c1d1e-the-next-command", "command": "hangup"}
+            assert (await popline.api("POST", path, user="a1001", body=again))[1]["state"] == "done"
+            assert "bye" in (await call.result()).events

@@ -1,0 +1,358 @@
+"""Call control: from the click to the PBX's own event that it has acted, at 200 agents talking.
+
+A real Asterisk, SIPp phones without sound, and ``laidian run`` as an owner runs it. Every agent talks; a few
+colleagues are free, to be consulted and to be transferred to. Commands go through HTTP; the time of acting is
+the PBX's time stamp of the first event that the command causes (same machine, same clock). At the end
+everybody is hung up by command, and what is left in Asterisk is counted.
+
+``python -m bench call_control`` takes LAIDIAN_BENCH_AGENTS (200) and LAIDIAN_BENCH_ROUNDS (200: agents that
+each go once through all commands, so seven times as many commands) from the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import psutil
+
+from asterisk_conf import scenario
+from asterisk_conf.instance import Instance
+from asterisk_conf.ports import free_tcp, free_udp
+from asterisk_conf.softphones import Phones
+from bench import machine
+from cti.ami.client import AmiClient
+from cti.ami.message import Message
+from cti.config import Settings
+from cti.domain.call import GapEvent
+from cti.store import repos
+from cti.store.db import Database
+from cti.store.migrations import upgrade
+from screenpop.auth import token_hash
+
+FIRST, COLLEAGUES = 2001, 8
+WAIT_S = 30.0
+PHONES_PER_PROCESS = 50
+
+
+def main() -> dict[str, Any]:
+    """Measure; writes bench/results/call_control.json."""
+    agents = int(os.environ.get("LAIDIAN_BENCH_AGENTS", "200"))
+    rounds = int(os.environ.get("LAIDIAN_BENCH_ROUNDS", "200"))
+    given = [f"{k}={v}" for k, v in sorted(os.environ.items()) if k.startswith("LAIDIAN_BENCH_")]
+    with tempfile.TemporaryDirectory(prefix="laidian-bench-") as folder:
+        found = asyncio.run(_measure(Path(folder), agents, rounds))
+    command = " ".join([*given, "python -m bench call_control"])
+    return machine.write("call_control", {"command": command, "agents": agents, "rounds": rounds, **found})
+
+
+def _settings(folder: Path, agents: int) -> Settings:
+    numbers = [str(FIRST + i) for i in range(agents + COLLEAGUES)]
+    secret, ami = secrets.token_urlsafe(18), free_tcp()
+    return Settings(
+        agents=[{"number": n, "queues": ["hotline"] if i < agents else []} for i, n in enumerate(numbers)],
+        queues=[{"name": "hotline", "label": "热线", "did": "95001", "strategy": "random", "wrapup_s": 0}],
+        store={"url": f"sqlite:///{folder / 'bench.db'}"},
+        web={"port": free_tcp()},
+        pop={"journal": folder / "journal", "wrapup_s": 0},
+        ami=[{"name": "pbx1", "port": ami, "username": "laidian", "secret": secret}],
+        asterisk={
+            "directory": folder / "pbx",
+            "sip_port": free_udp(),
+            "ami_port": ami,
+            "http_port": free_tcp(),
+            "rtp_start": 20000,
+            "rtp_end": 20000 + 4 * (agents + COLLEAGUES) + 199,
+            "ami_secret": secret,
+            "device_secret": secrets.token_urlsafe(18),
+            "qualify_s": 0,
+        },
+    )
+
+
+class Acts:
+    """Hears the PBX; tells when it first did something to a call after a moment."""
+
+    def __init__(self) -> None:
+        self._acts: dict[str, list[tuple[float, str]]] = {}
+
+    def messages(self, batch: Sequence[Message], received: datetime) -> None:
+        for m in batch:
+            what = m.get("Place") if m.get("UserEvent") == "LaidianPlace" else m.name
+            self._acts.setdefault(m.get("Linkedid"), []).append((float(m.get("Timestamp") or 0), what))
+
+    def resync(self, channels: Sequence[Message], queues: Sequence[Message], at: datetime) -> None:
+        """Nothing is measured by it."""
+
+    def gap(self, event: GapEvent) -> None:
+        """A gap would spoil the measure: it shows as commands without an act."""
+
+    def after(self, linkedid: str, since: float, whats: frozenset[str]) -> float | None:
+        """The first act of this sort."""
+        return next((t for t, what in self._acts.get(linkedid, ()) if t >= since and what in whats), None)
+
+
+# what the PBX says first of each command
+ACTS = {
+    "hold": frozenset({"held"}),
+    "resume": frozenset({"room"}),
+    "consult": frozenset({"held", "consult"}),
+    "swap": frozenset({"room", "held"}),
+    "three": frozenset({"three"}),
+    "drop": frozenset({"BridgeLeave", "Hangup"}),
+    "blind": frozenset({"blind"}),
+    "hangup": frozenset({"BridgeLeave", "Hangup"}),
+}
+
+
+class Agent:
+    """One agent with a caller."""
+
+    def __init__(self, run: Run, number: str, token: str) -> None:
+        self.run, self.number, self.token = run, number, token
+        self.pop = self.linkedid = ""
+
+    async def api(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Authorization": f"Bearer {self.token}"}
+        url = f"{self.run.url}/api/v1{path}"
+        async with self.run.http.request(method, url, json=body, headers=headers) as answer:
+            return await answer.json()
+
+    async def find(self) -> bool:
+        """Whether a caller talks with this agent."""
+        pops = (await self.api("GET", "/pops?open=true"))["items"]
+        talks = [p for p in pops if p["call"]["state"] == "talking"]
+        if talks:
+            self.pop, self.linkedid = talks[0]["id"], talks[0]["call"]["linkedid"]
+        return bool(talks)
+
+    async def situation(self, *wanted: str) -> None:
+        end, control = time.monotonic() + WAIT_S, dict[str, Any]()
+        while time.monotonic() < end:
+            found = (await self.api("GET", f"/pops/{self.pop}")).get("pop") or {}
+            control = found.get("control") or {}
+            if control.get("situation") in wanted:
+                return
+            await asyncio.sleep(0.05)
+        self.run.faults.append(f"{wanted}: {control}")
+
+    async def press(self, command: str, to: str = "") -> None:
+        """One command, measured."""
+        body: dict[str, Any] = {"id": str(uuid.uuid4()), "command": command}
+        if to:
+            body["target"] = {"kind": "agent", "to": to}
+        clicked = time.time()
+        answer = await self.api("POST", f"/calls/{self.pop}/commands", body)
+        answered = time.time()
+        await asyncio.sleep(0.05)
+        acted = self.run.acts.after(self.linkedid, clicked, ACTS[command])
+        if answer.get("state") != "done" or acted is None:
+            fault = answer.get("error", {}).get("code", "no act was heard")
+            self.run.faults.append(f"{command}: {fault}")
+            return
+        self.run.acted.setdefault(command, []).append((acted - clicked) * 1000)
+        self.run.told.setdefault(command, []).append((answered - clicked) * 1000)
+
+
+class Run:
+    """What all agents share."""
+
+    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
+        self.url, self.http = url, http
+        self.acts = Acts()
+        self.acted: dict[str, list[float]] = {}
+        self.told: dict[str, list[float]] = {}
+        self.faults: list[str] = []
+
+
+async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
+    settings = _settings(folder, agents)
+    database = Database(settings.store.url)
+    upgrade(database)
+    tokens = _users(database, settings)
+    database.close()
+    instance = Instance(settings)
+    await asyncio.to_thread(instance.up, tied=True)
+    log = (folder / "service.log").open("wb")
+    service = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
+        [sys.executable, "-m", "cti", "run", "--only", "web", "--config", str(_file(folder, settings))],
+        stdout=log,
+        stderr=log,
+    )
+    try:
+        async with Phones(settings) as phones, aiohttp.ClientSession() as http:
+            run = Run(f"http://127.0.0.1:{settings.web.port}", http)
+            client = AmiClient(settings.ami[0], run.acts, wanted=None)
+            async with client:
+                await client.wait_ready()
+                await _ready(run)
+                await _answer(phones, settings)
+                callers = [(f"1380{i:07d}", "") for i in range(agents)]
+                await phones.calls("95001", callers, per_second=10, hold=None)
+                everybody = [Agent(run, n.number, t) for n, t in zip(settings.agents, tokens, strict=True)]
+                busy = everybody[:agents]
+                await _until(lambda: _all_talk(busy), 60 + agents)
+                before, begin = psutil.Process(service.pid).cpu_times(), time.monotonic()
+                await _rounds(busy, [a.number for a in everybody[agents:]], rounds)
+                seconds = time.monotonic() - begin
+                after = psutil.Process(service.pid).cpu_times()
+                await _hang_up(busy)
+                left = await _left(instance)
+    finally:
+        service.terminate()
+        service.wait(30)
+        log.close()
+        await asyncio.to_thread(instance.down)
+    commands = sum(len(times) for times in run.acted.values())
+    return {
+        "commands": commands,
+        "click_to_act_ms": {name: _figures(times) for name, times in run.acted.items()},
+        "click_to_answer_ms": {name: _figures(times) for name, times in run.told.items()},
+        "failed": run.faults[:50],
+        "failures": len(run.faults),
+        "left_in_asterisk": left,
+        "service_cores": round((after.user + after.system - before.user - before.system) / seconds, 2),
+    }
+
+
+async def _rounds(busy: Sequence[Agent], colleagues: Sequence[str], rounds: int) -> None:
+    """Agents go through all commands, as many at once as there are colleagues to be asked."""
+    free: asyncio.Queue[str] = asyncio.Queue()
+    for number in colleagues:
+        free.put_nowait(number)
+
+    async def one(agent: Agent) -> None:
+        colleague = await free.get()
+        try:
+            await agent.press("hold")
+            await agent.press("resume")
+            await agent.press("consult", colleague)
+            await agent.situation("consulting")
+            await agent.press("swap")
+            await agent.press("three")
+            await agent.press("drop")
+            await agent.situation("talking")
+        finally:
+            free.put_nowait(colleague)
+
+    for start in range(0, rounds, len(busy)):
+        await asyncio.gather(*(one(agent) for agent in busy[: rounds - start]))
+
+
+async def _hang_up(busy: Sequence[Agent]) -> None:
+    """Everybody, a few at a time."""
+    for start in range(0, len(busy), COLLEAGUES):
+        await asyncio.gather(*(agent.press("hangup") for agent in busy[start : start + COLLEAGUES]))
+
+
+async def _left(instance: Instance) -> dict[str, int]:
+    """Channels, bridges and rooms that are still there when all calls have ended."""
+    await _until(lambda: _none_left(instance), WAIT_S)
+    status = await asyncio.to_thread(instance.status)
+    bridges = await asyncio.to_thread(instance.console, "bridge show all")
+    rooms = await asyncio.to_thread(instance.console, "confbridge list")
+    return {
+        "channels": status.channels or 0,
+        "bridges": sum(1 for line in bridges.splitlines()[1:] if line.strip()),
+        "rooms": sum(1 for line in rooms.splitlines() if line[:1].isdigit()),
+    }
+
+
+async def _none_left(instance: Instance) -> bool:
+    return not (await asyncio.to_thread(instance.status)).channels
+
+
+async def _until(true: Callable[[], Any], timeout_s: float) -> None:
+    end = time.monotonic() + timeout_s
+    while time.monotonic() < end:
+        if await true():
+            return
+        await asyncio.sleep(0.25)
+
+
+async def _all_talk(busy: Sequence[Agent]) -> bool:
+    missing = [agent for agent in busy if not agent.pop]
+    return all([await agent.find() for agent in missing])
+
+
+async def _ready(run: Run) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                async with run.http.get(f"{run.url}/readyz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+async def _answer(phones: Phones, settings: Settings) -> None:
+    """All devices registered; a few SIPp processes answer for all of them."""
+    numbers = [agent.number for agent in settings.agents]
+    for start in range(0, len(numbers), PHONES_PER_PROCESS):
+        port = free_udp()
+        for number in numbers[start : start + PHONES_PER_PROCESS]:
+            await phones._register(number, port, port)
+        await phones._start(
+            scenario.agent(user=numbers[start], answer_after=0.2, reject=None, steps=()), port=port
+        )
+
+
+def _users(database: Database, settings: Settings) -> list[str]:
+    """An agent's user with a session each; the tokens."""
+    now = datetime.now(UTC)
+    tokens = [secrets.token_urlsafe(32) for _ in settings.agents]
+    with database.begin() as conn:
+        for agent, token in zip(settings.agents, tokens, strict=True):
+            n = agent.number
+            user = repos.add_user(
+                conn, username=n, password_hash="-", name=n, roles=("agent",), now=now, agent=n
+            )
+            repos.add_session(
+                conn,
+                token_hash=token_hash(token),
+                user_id=user,
+                created_at=now,
+                expires_at=now + timedelta(hours=2),
+            )
+    return tokens
+
+
+def _file(folder: Path, settings: Settings) -> Path:
+    node = settings.ami[0]
+    lines = [
+        f"[store]\nurl = {json.dumps(settings.store.url)}",
+        f"[web]\nport = {settings.web.port}",
+        f"[pop]\njournal = {json.dumps(str(settings.pop.journal))}\nwrapup_s = 0",
+        f'[[ami]]\nname = "pbx1"\nport = {node.port}\nusername = "{node.username}"',
+        f"secret = {json.dumps(node.secret.get_secret_value())}",
+        *(f'[[queues]]\nname = "{q.name}"\nlabel = "{q.label}"\nwrapup_s = 0' for q in settings.queues),
+        *(f'[[agents]]\nnumber = "{a.number}"\nqueues = {json.dumps(a.queues)}' for a in settings.agents),
+    ]
+    file = folder / "laidian.toml"
+    file.write_text("\n".join(lines), encoding="utf-8")
+    return file
+
+
+def _figures(times: list[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    return {
+        "count": len(ordered),
+        "p50": round(statistics.median(ordered), 1),
+        "p99": round(ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))], 1),
+        "max": round(ordered[-1], 1),
+    }
