@@ -100,7 +100,7 @@ async def test_a_call_is_led_by_key_and_button(floor: Floor) -> None:
     await expect(other).to_have_attribute("data-situation", "talking")
     await two.emulate_media(color_scheme="dark")
     await keep(two, "control-given")
-    await two.keyboard.press("Alt+q")
+    await two.keyboard.press("Alt+d")
     assert "bye" in (await call.result()).events
     await expect(other).to_have_count(0)
     await empty(floor.asterisk)

@@ -59,9 +59,9 @@ export const BINDINGS: readonly Binding[] = [
   { action: 'complete', keys: 'Alt G', group: 'call' },
   { action: 'cancel', keys: 'Alt V', group: 'call' },
   { action: 'swap', keys: 'Alt Z', group: 'call' },
-  { action: 'three', keys: 'Alt J', group: 'call' },
+  { action: 'three', keys: 'Alt Y', group: 'call' },
   { action: 'rejoin', keys: 'Alt E', group: 'call' },
-  { action: 'hangup', keys: 'Alt Q', group: 'call' },
+  { action: 'hangup', keys: 'Alt D', group: 'call' },
   { action: 'candidate', keys: '1 … 9', group: 'call' },
   { action: 'available', keys: 'Alt A', group: 'state' },
   { action: 'break', keys: 'Alt B', group: 'state' },
@@ -96,9 +96,9 @@ const ALT: Record<string, Action> = {
   KeyG: 'complete',
   KeyV: 'cancel',
   KeyZ: 'swap',
-  KeyJ: 'three',
+  KeyY: 'three',
   KeyE: 'rejoin',
-  KeyQ: 'hangup',
+  KeyD: 'hangup',
 }
 
 export interface Stroke {
