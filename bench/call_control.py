@@ -188,7 +188,7 @@ async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
     await asyncio.to_thread(instance.up, tied=True)
     log = (folder / "service.log").open("wb")
     service = subprocess.Popen(  # noqa: ASYNC220 - before anything is measured
-        [sys.executable, "-m", "cti", "run", "--only", "web", "--config", str(_file(folder, settings))],
+        [sys.executable, "-m", "cti", "run", "--config", str(_file(folder, settings))],
         stdout=log,
         stderr=log,
     )
@@ -204,7 +204,8 @@ async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
                 await phones.calls("95001", callers, per_second=10, hold=None)
                 everybody = [Agent(run, n.number, t) for n, t in zip(settings.agents, tokens, strict=True)]
                 busy = everybody[:agents]
-                await _until(lambda: _all_talk(busy), 60 + agents)
+                if not await _until(lambda: _all_talk(busy), 60 + agents):
+                    raise SystemExit(f"only {sum(bool(a.pop) for a in busy)} agents talk")
                 before, begin = psutil.Process(service.pid).cpu_times(), time.monotonic()
                 await _rounds(busy, [a.number for a in everybody[agents:]], rounds)
                 seconds = time.monotonic() - begin
@@ -275,12 +276,13 @@ async def _none_left(instance: Instance) -> bool:
     return not (await asyncio.to_thread(instance.status)).channels
 
 
-async def _until(true: Callable[[], Any], timeout_s: float) -> None:
+async def _until(true: Callable[[], Any], timeout_s: float) -> bool:
     end = time.monotonic() + timeout_s
     while time.monotonic() < end:
         if await true():
-            return
+            return True
         await asyncio.sleep(0.25)
+    return False
 
 
 async def _all_talk(busy: Sequence[Agent]) -> bool:
@@ -337,6 +339,7 @@ def _file(folder: Path, settings: Settings) -> Path:
     lines = [
         f"[store]\nurl = {json.dumps(settings.store.url)}",
         f"[web]\nport = {settings.web.port}",
+        "[quality]\nworkers = 0",
         f"[pop]\njournal = {json.dumps(str(settings.pop.journal))}\nwrapup_s = 0",
         f'[[ami]]\nname = "pbx1"\nport = {node.port}\nusername = "{node.username}"',
         f"secret = {json.dumps(node.secret.get_secret_value())}",

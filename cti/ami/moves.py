@@ -160,8 +160,7 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
         case C.COMPLETE:
             before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
             given = (caller, "laidian-given", f"{view.agent}*{view.colleague or 0}")
-            in_room = view.situation is S.CONSULTING and not view.calling
-            move = _redirect(given, None if in_room else (third, "laidian-desk", "s"))
+            move = _redirect(given, (third, "laidian-taker", "s"))
             after = (_hangup(mine),)
         case C.SWAP:
             if view.situation is S.ASIDE:
@@ -171,10 +170,7 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
                 move = _redirect((caller, "laidian-room", "s"), (third, "laidian-held", "s"))
         case C.THREE:
             before = (_set(third, "LAIDIAN_WITH", caller), _set(mine, "LAIDIAN_STAY", "1"))
-            in_room = view.situation is S.CONSULTING and not view.calling
-            move = _redirect(
-                (caller, "laidian-three", "s"), None if in_room else (third, "laidian-desk", "s")
-            )
+            move = _redirect((caller, "laidian-three", "s"), (third, "laidian-taker", "s"))
     return Plan(before, move, after, leads_to)
 
 

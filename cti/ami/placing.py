@@ -12,7 +12,7 @@ HELD, IVR, ROOM, DESK, THREE = "held", "ivr", "room", "desk", "three"
 GIVEN, BLIND, CONSULT, LOST = "given", "blind", "consult", "lost"
 _APART = frozenset({HELD, IVR})
 _CONTEXTS = {f"laidian-{place}": place for place in (HELD, IVR, ROOM, DESK, THREE, CONSULT, LOST)}
-_CONTEXTS["laidian-given"] = ROOM
+_CONTEXTS |= {"laidian-given": ROOM, "laidian-taker": DESK}
 
 
 def place_of(context: str) -> str:

@@ -9,9 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from asterisk_conf.instance import Instance
 from asterisk_conf.softphones import Phones
+from cti.store.tables_quality import recordings
 from tests.ami.tcp_proxy import Proxy
 from tests.plugins.screenpop import WANG, Page, PopLine
 from tests.screenpop.test_pop_asterisk import pbx_sections
@@ -159,6 +161,13 @@ async def test_blind_transfer_to_agent_shows_the_caller(
         await empty(pbx)
 
 
+async def recorded(popline: PopLine) -> list[Any]:
+    """The recordings, oldest first."""
+    await popline.parts.ctx.ledger.settled(10)
+    query = sa.select(recordings).order_by(recordings.c.started_at)
+    return list(await popline.parts.ctx.db.run(lambda c: c.execute(query).mappings().all()))
+
+
 async def consulting(one: Desk, two: Desk, handsets: Phones) -> Any:
     """A caller with agent 1001, who asks 1002 and talks with him."""
     call = await handsets.call("1001", number=WANG, hold=None)
@@ -201,6 +210,13 @@ async def test_attended_transfer_completed_and_cancelled(
         await two.done("hangup")
         assert "bye" in (await call.result()).events
         await empty(pbx)
+        first, second = await recorded(one.popline)
+    # each pair from the moment that the caller is the agent's; the two consultations are silence in the first
+    assert (first["agent"], first["hung_up_by"], len(first["pauses"])) == ("1001", "transfer", 2)
+    assert (second["agent"], second["hung_up_by"], second["pauses"]) == ("1002", "agent", [])
+    assert second["number_display"] == first["number_display"] != ""
+    assert second["started_at"] > first["started_at"]
+    assert second["linkedid"] == first["linkedid"]
 
 
 async def test_the_caller_comes_back_when_the_target_rejects(

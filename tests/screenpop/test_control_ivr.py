@@ -23,7 +23,7 @@ async def test_to_the_menu_and_back_with_a_waybill(
         await h.phones.agent("1001", answer_after=0.2)
         agi = {"enabled": True, "port": h.settings.agi.port}
         async with desks(start_popline, seeded_url, h.instance, "a1001", agi=agi) as (one,):
-            steps = [wait(3.5), dtmf(OWN + "#"), wait(30.0)]
+            steps = [wait(7.0), dtmf(OWN + "#"), wait(40.0)]
             call = await h.phones.call("1001", number=WANG, hold=None, steps=steps)
             await one.ring()
             assert "ivr" in (await one.situation("talking"))["commands"]
