@@ -157,8 +157,10 @@ class Agent:
         clicked = time.time()
         answer = await self.api("POST", f"/calls/{self.pop}/commands", body)
         answered = time.time()
-        await asyncio.sleep(0.05)
-        acted = self.run.acts.after(self.linkedid, clicked, ACTS[command])
+        acted, end = None, time.monotonic() + 3.0
+        while acted is None and time.monotonic() < end:
+            await asyncio.sleep(0.01)
+            acted = self.run.acts.after(self.linkedid, clicked, ACTS[command])
         if answer.get("state") != "done" or acted is None:
             fault = answer.get("error", {}).get("code", "no act was heard")
             self.run.faults.append(f"{command}: {fault}")

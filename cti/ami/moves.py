@@ -126,7 +126,7 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
             before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
             after = (_hangup(mine),)
         case C.DROP:
-            after = (_hangup(third),)
+            before, after = _let_go(third)
         case C.HOLD:
             before = bind
             move = _redirect((caller, "laidian-held", "s"), None if view.at_desk else desk)
@@ -150,13 +150,13 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
             move = _redirect(asking) if held else _redirect((caller, "laidian-held", "s"), asking)
         case C.CANCEL:
             if view.situation is S.ASIDE:
-                after = (_hangup(third),)
+                before, after = _let_go(third)
             elif view.calling:
                 before = (_set(mine, "LAIDIAN_STAY", "1"),)
                 move = _redirect((caller, "laidian-room", "s"), desk)
             else:
                 move = _redirect((caller, "laidian-room", "s"))
-                after = (_hangup(third),)
+                before, after = _let_go(third)
         case C.COMPLETE:
             before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
             given = (caller, "laidian-given", f"{view.agent}*{view.colleague or 0}")
@@ -177,6 +177,11 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
 def _bind(agent: str, caller: str) -> tuple[Action, ...]:
     """Each knows the other's channel, so that nobody is left alone when the service is away."""
     return _set(agent, "LAIDIAN_WITH", caller), _set(caller, "LAIDIAN_WITH", agent)
+
+
+def _let_go(third: str) -> tuple[tuple[Action, ...], tuple[Action, ...]]:
+    """The colleague leaves: the caller is not his to be let go with him."""
+    return (_set(third, "LAIDIAN_GIVEN", "1"),), (_hangup(third),)
 
 
 def _set(channel: str, name: str, value: str) -> Action:

@@ -134,9 +134,14 @@ async def _names(call: ApiCall) -> dict[str, str]:
 
 
 async def list_commands(call: ApiCall) -> PressedListOut:
-    """Who pressed what in this call."""
-    pop, _, _ = await own_pop(call, call.path["pop_id"])
-    rows = await call.ctx.db.run(lambda c: commands_of_call(c, pop.key.node, pop.key.linkedid))
+    """Who pressed what in the call: an agent's own, a supervisor's any."""
+    if call.who.has("supervisor", "admin"):
+        row = await call.ctx.db.run(lambda c: repos.pop(c, call.path["pop_id"]))
+        node, linkedid = (row["node"], row["linkedid"]) if row is not None else ("", "")
+    else:
+        pop, _, _ = await own_pop(call, call.path["pop_id"])
+        node, linkedid = pop.key
+    rows = await call.ctx.db.run(lambda c: commands_of_call(c, node, linkedid))
     items = []
     for row in rows:
         command = Command(row["command"])

@@ -71,7 +71,10 @@ class Control:
 
     def part(self, pop: Pop) -> wire.ControlPart:
         """What the page is told: the situation, and what may be ordered in it."""
-        return self._part(self.view(pop.key, pop.agent))
+        view = self.view(pop.key, pop.agent)
+        if view.situation is not Situation.OVER:
+            self._views[pop.id] = view  # told: only what changes from now on is news
+        return self._part(view)
 
     def latest(self, pops: Iterable[Pop]) -> tuple[wire.CommandState, ...]:
         """What is under way for these pops, for a page that has just come."""
@@ -207,9 +210,16 @@ class Control:
         for order in self.orders.all_pending():
             if order.key in heard and order.id in self._ends:
                 self._check(order)
+        self._forget_closed()
         for key in heard:
             for pop in self._service.book.pops_of(key):
                 self._look(pop)
+
+    def _forget_closed(self) -> None:
+        book = self._service.book
+        if len(self._views) > 2 * len(book) + 64:
+            self._views = {id: view for id, view in self._views.items() if book.get(id) is not None}
+            self._asked = {id: order for id, order in self._asked.items() if book.get(id) is not None}
 
     def _look(self, pop: Pop) -> None:
         view = self.view(pop.key, pop.agent)

@@ -65,6 +65,8 @@ PATHS: list[tuple[str, str, list[str], str]] = [
     ("survey", "5", ["请对本次服务作出评价", "感谢您的评价"], "hangup"),
     ("survey", "1", ["很抱歉没有让您满意", "感谢您的评价"], "hangup"),
     ("survey", "", ["没有收到您的输入", "感谢您的来电"], "hangup"),
+    ("waybill", "800100200301#", ["运单号"], "hangup"),
+    ("waybill", "0", ["运单号"], "hangup"),
     ("green", "", ["尊敬的贵宾客户"], "transfer:vip"),
 ]  # fmt: skip
 
