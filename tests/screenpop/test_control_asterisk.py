@@ -211,7 +211,7 @@ async def test_attended_transfer_completed_and_cancelled(
         assert "bye" in (await call.result()).events
         await empty(pbx)
         first, second = await recorded(one.popline)
-    # each pair from the moment that the caller is the agent's; what was said to the colleague is silence in the first
+    # each pair begins when the caller is the agent's; what the colleague was told is silence in the first
     assert (first["agent"], first["hung_up_by"], len(first["pauses"])) == ("1001", "transfer", 3)
     assert (second["agent"], second["hung_up_by"], second["pauses"]) == ("1002", "agent", [])
     assert second["number_display"] == first["number_display"] != ""
