@@ -215,7 +215,9 @@ class OutreachSettings(Section):
     delivery_share: float = Field(
         0.1, ge=0, le=1, description="派送预约: share of arrived parcels whose receiver is called"
     )
-    low_score: int = Field(2, ge=1, le=4, description="满意度: a keypad score up to this is followed up")
+    low_score: int = Field(
+        2, ge=1, le=4, description="满意度: a score up to this, by keypad or in our calls, is followed up"
+    )
     greet_tiers: tuple[str, ...] = Field(
         ("A", "B"), description="tiers of abcd that are greeted at festivals; birthdays are everybody's"
     )

@@ -109,6 +109,7 @@ async def act_on_task(call: ApiCall) -> m.TaskChanged:
         result=body.result,
         answers={k: v for k, v in body.answers.items() if v},
         scores=body.scores,
+        low=call.ctx.settings.outreach.low_score,
     )
 
     def write(conn: Connection) -> m.TaskChanged:
@@ -173,8 +174,9 @@ async def _changed_meanwhile(call: ApiCall, task_id: int, version: int) -> ApiEr
 async def outreach_figures(call: ApiCall) -> m.OutreachFigures:
     query, now = call.query(m.FiguresQuery), call.ctx.now()
     since, until = query.since or now - timedelta(days=30), query.until or now
+    low = call.ctx.settings.outreach.low_score
     found = await call.ctx.db.run(
-        lambda c: lists.figures(c, since=since, until=until, now=now), deadline=LISTS_S
+        lambda c: lists.figures(c, since=since, until=until, now=now, low=low), deadline=LISTS_S
     )
     return _figures(found, since, until)
 
@@ -192,11 +194,12 @@ def _figures(found: Mapping[str, Any], since: Any, until: Any) -> m.OutreachFigu
 async def export_tasks(call: ApiCall) -> web.StreamResponse:
     query, now = call.query(m.TaskQuery), call.ctx.now()
     f, view = outreach_view.filter_of(call, query), View(call, now)
+    low = call.ctx.settings.outreach.low_score
     since, until = query.since or now - timedelta(days=30), query.until or now
 
     def collect(conn: Connection) -> tuple[list[m.TaskItem], dict[str, Any]]:
         rows = lists.find_tasks(conn, f, limit=EXPORT_MOST)
-        return [view.item(r) for r in rows], lists.figures(conn, since=since, until=until, now=now)
+        return [view.item(r) for r in rows], lists.figures(conn, since=since, until=until, now=now, low=low)
 
     items, found = await call.ctx.db.run(collect, deadline=60.0)
     who, remote = call.who.username, call.remote
@@ -239,7 +242,7 @@ async def outreach_meta(call: ApiCall) -> m.OutreachMeta:
         states={s.value: label for s, label in STATES.items()},
         outcomes={o.value: label for o, label in OUTCOMES.items()},
         aspects=dict(interview.ASPECTS),
-        low=interview.LOW,
+        low=ctx.settings.outreach.low_score,
         owners=tuple(m.OwnerOut(username=u.username, name=u.name) for u in owners),
         festivals=tuple(m.FestivalOut(label=f.label, on=on.isoformat()) for f, on in near),
         said=tuple(missing(day, rules.festivals)) if rules is not None and day is not None else (),

@@ -342,13 +342,27 @@ def test_worklist_and_figures(database: Database) -> None:
         version = _act(database, one, "take", 1)
         _act(database, one, "finish", version, outcome="reached", scores=scores)
     with database.begin() as conn:
-        found = figures(conn, since=NOW - 9 * DAY, until=NOW + 9 * DAY, now=NOW)
+        span = {"since": NOW - 9 * DAY, "until": NOW + 9 * DAY, "now": NOW}
+        found = figures(conn, **span)
+        assert figures(conn, **span, low=3)["aspects"][-1]["low"] == 1
         mine = find_tasks(conn, TaskFilter(state="live", seen_by="a2"))
     (calls,) = [k for k in found["kinds"] if k["kind"] == "visit_call"]
     assert calls == {"kind": "visit_call", "due": 4, "in_time": 1, "late": 1, "missed": 1, "met": 0}
     assert found["aspects"][0] == {"aspect": "order", "count": 2, "mean": 3.5, "low": 1}
     assert found["aspects"][-1] == {"aspect": "solving", "count": 1, "mean": 3.0, "low": 0}
     assert [t["kind"] for t in mine] == ["visit_call", "visit_call"]
+
+
+def test_what_is_low_is_a_setting(database: Database) -> None:
+    """domain.md §7: a score of 3 is followed up where the owner says that 3 is low."""
+    with database.begin() as conn:
+        rows = [{"key": f"k{n}", "kind": "visit_call", "title": "t", "due_at": NOW} for n in range(2)]
+        outreach.add_tasks(conn, rows, now=NOW)
+    for task, low in zip(_tasks(database), (2, 3), strict=True):
+        version = _act(database, task["id"], "take", 1)
+        _act(database, task["id"], "finish", version, outcome="reached", scores={"solving": 3}, low=low)
+    (follow,) = _tasks(database, "survey_followup")
+    assert follow["detail"] == "问题解决 3 分"
 
 
 def test_what_was_said_goes_with_the_customer(database: Database) -> None:

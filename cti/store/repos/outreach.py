@@ -49,6 +49,7 @@ class Given:
     result: str = ""
     answers: Mapping[str, str] = field(default_factory=dict)
     scores: Mapping[str, int] = field(default_factory=dict)
+    low: int = interview.LOW  # what a score is followed up from downwards
 
 
 def task(conn: Connection, task_id: int) -> RowMapping | None:
@@ -254,7 +255,7 @@ def _follow(
     """A low score → the customer is called; then something is improved; then the customer is told of it."""
     same = {n: row[n] for n in ("customer_id", "name", "number_key", "number_display", "waybill")}
     same |= {"parent_id": row["id"], "owner": row["owner"]}
-    low = interview.low_aspects(given.scores)
+    low = interview.low_aspects(given.scores, given.low)
     if low and kind is not TaskKind.SURVEY_FOLLOWUP:
         words = "、".join(f"{interview.ASPECTS[a]} {given.scores[a]} 分" for a in low)
         follow = {"title": f"低分回访：{words}", "detail": words, "due_at": now + timedelta(days=FOLLOW_DAYS)}

@@ -74,7 +74,9 @@ def _late(now: datetime) -> sa.ColumnElement[bool]:
     return sa.and_(_T.state.in_(_LIVE), _T.due_at < now)
 
 
-def figures(conn: Connection, *, since: datetime, until: datetime, now: datetime) -> dict[str, Any]:
+def figures(
+    conn: Connection, *, since: datetime, until: datetime, now: datetime, low: int = LOW
+) -> dict[str, Any]:
     """Tasks that were due in a span, by kind: done in time, done late, missed, still late; satisfaction."""
     done = _T.state == TaskState.DONE.value
     in_time = sa.and_(done, _T.ended_at <= _T.due_at)
@@ -87,8 +89,8 @@ def figures(conn: Connection, *, since: datetime, until: datetime, now: datetime
     names = ("due", "in_time", "late", "missed", "met")
     kinds = [dict(zip(names, found[k], strict=True), kind=k) for k in TaskKind if k in found]
     s = satisfaction.c
-    low = sa.func.sum(sa.case((s.score <= LOW, 1), else_=0))
-    aspects = sa.select(s.aspect, sa.func.count(), sa.func.avg(s.score), low)
+    few = sa.func.sum(sa.case((s.score <= low, 1), else_=0))
+    aspects = sa.select(s.aspect, sa.func.count(), sa.func.avg(s.score), few)
     of = {
         str(r[0]): (int(r[1]), float(r[2]), int(r[3]))
         for r in conn.execute(aspects.where(s.at >= since, s.at < until).group_by(s.aspect))
