@@ -110,8 +110,9 @@ def _kinds(dice: random.Random, customers: int, rich: int) -> dict[str, Make]:
     def mobile() -> str:
         return fill.mobile(dice.randrange(1, customers))
 
-    def brand() -> str:
-        return dice.choice(fill.BRANDS) + dice.choice(fill.BRANDS)
+    def firm() -> str:
+        """The end of a firm's name, as it is remembered: a rare word before three common ones."""
+        return fill.name(dice.randrange(2, customers, 2))[2:]
 
     common = (
         *("公司", "有限公司", "限公", "物流", "电子有限公司", "王", "芳", "秀兰", "深圳", "信"),
@@ -123,7 +124,7 @@ def _kinds(dice: random.Random, customers: int, rich: int) -> dict[str, Make]:
         "number_ends": lambda: mobile()[-8:],
         "waybill": lambda: fill.waybill(dice.randrange(1, rich), 1),
         "name": lambda: fill.name(dice.randrange(1, customers)),
-        "common_name": lambda: dice.choice(common) if dice.random() < 0.5 else f"{brand()}物流有限公司",
+        "common_name": lambda: dice.choice(common) if dice.random() < 0.5 else firm(),
     }
 
 

@@ -28,7 +28,7 @@ CITIES = "北京上海广州深圳天津重庆成都武汉杭州南京"
 BRANDS = "恒信达利华盛通远安泰鑫源嘉瑞宏昌顺发永兴"
 TRADES = "物流贸易电子服饰食品医药"
 TAIL = "有限公司"
-_SPREAD, _RANGE = 2654435761, 4294967296
+_SPREAD, _RANGE, _LOW = 2654435761, 4294967296, 64  # the low bits of the product are those of i
 
 
 def mobile(i: int) -> str:
@@ -43,7 +43,7 @@ def waybill(i: int, j: int) -> str:
 
 def name(i: int) -> str:
     """The name of customer `i`, as the SQL below makes it too."""
-    h = i * _SPREAD % _RANGE
+    h = i * _SPREAD % _RANGE // _LOW
     if i % 2:
         return SURNAMES[h % 20] + GIVEN[h // 20 % 30] + GIVEN[h // 600 % 30]
     city, trade = h % 10 * 2, h // 4000 % 6 * 2
@@ -171,6 +171,6 @@ def _customers(kind: str, first: int, people: int, called: str, length: int) -> 
         "INSERT INTO customers (id, code, kind, name, tier_scheme, tier_id, tier_label, grams, created_at,"
         f" updated_at) SELECT i, 'B' || i, '{kind}', n, 'sf', 'vip', 'VIP客户',"
         f" ARRAY[{', '.join(singles + pairs)}], now(), now() FROM (SELECT i, {called} AS n FROM"
-        f" (SELECT i, i * {_SPREAD}::bigint % {_RANGE} AS h"
+        f" (SELECT i, i * {_SPREAD}::bigint % {_RANGE} / {_LOW} AS h"
         f" FROM generate_series({first}, {people}, 2) i) spread) made"
     )

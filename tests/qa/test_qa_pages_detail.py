@@ -231,3 +231,29 @@ async def test_a_call_is_asked_for_and_appears_by_itself(qa_desk: QaDesk, browse
     )
     await expect(page.get_by_test_id("qa-engine")).to_contain_text("saying")
     assert qa_desk.complaints == []
+
+
+async def test_a_complaint_is_written_at_the_desk_and_joined_to_the_call(
+    qa_desk: QaDesk, browser: Browser
+) -> None:
+    """domain.md §5: record — the inspector writes it beside the call; it leads back to the recording."""
+    id = qa_desk.script("h04")
+    await qa_desk.score()
+    page = await qa_desk.page(browser, "qa1", f"/qa/calls/{id}")
+    await page.get_by_test_id("qa-complaint-new").click()
+    form = page.get_by_test_id("complaint-form")
+    await form.get_by_role("radio", name="服务态度").click()
+    await form.get_by_test_id("complaint-text").fill("座席打断客户，客户要求道歉")
+    await keep(page, "qa_complaint_new")
+    await form.get_by_test_id("complaint-submit").click()
+    await expect(page.get_by_test_id("complaint-form")).to_have_count(0)
+    await page.get_by_test_id("qa-complaint").click()
+    record = page.get_by_test_id("qa-complaint-record")
+    await expect(record).to_contain_text("服务态度")
+    await record.get_by_role("link").first.click()
+    await page.get_by_test_id("care-card").click()
+    whole = page.get_by_test_id("care-whole")
+    await expect(whole).to_contain_text("座席打断客户")
+    await expect(whole.get_by_test_id("care-recording")).to_contain_text("得分")
+    await whole.get_by_role("link", name="到质检台").click()
+    await expect(page.get_by_test_id("qa-detail")).to_have_attribute("data-id", id)
