@@ -115,7 +115,7 @@ def _kinds(dice: random.Random, customers: int, rich: int) -> dict[str, Make]:
         return fill.name(dice.randrange(2, customers, 2))[2:]
 
     common = (
-        *("公司", "有限公司", "限公", "物流", "电子有限公司", "王", "芳", "秀兰", "深圳", "信"),
+        *("公司", "有限公司", "限公", "物流", "电子有限公司", "王", "芳", "深圳", "信"),
         *(fill.TRADES[i : i + 2] + "有限" for i in range(0, len(fill.TRADES), 2)),
     )
     return {
