@@ -35,6 +35,7 @@ from screenpop.api import (
     qa_recording,
     qa_rules,
     qa_steps,
+    reports,
     statistics,
     transfer,
 )
@@ -102,6 +103,7 @@ ROUTES: tuple[Route, ...] = (
     *phone.ROUTES,
     *live.ROUTES,
     *listen.ROUTES,
+    *reports.ROUTES,
     *qa_recording.ROUTES,
     *qa_calls.ROUTES,
     *qa_steps.ROUTES,

@@ -58,6 +58,13 @@ export const DESKS: readonly Desk[] = [
     view: () => import('@/views/WallView.vue'),
   },
   {
+    name: 'reports',
+    path: '/reports',
+    title: 'floor.report.nav',
+    roles: ['supervisor', 'admin'],
+    view: () => import('@/views/ReportView.vue'),
+  },
+  {
     name: 'value',
     path: '/value',
     title: 'value.nav',

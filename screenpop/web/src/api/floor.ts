@@ -1,5 +1,5 @@
 /** The wall board, listening and forced states: shapes of the wire (screenpop/wall_wire.py, api/floor_models.py). */
-import { request } from './client'
+import { request, requestBlob } from './client'
 import type { Gap } from './types'
 
 export type WallState = 'available' | 'ringing' | 'talking' | 'hold' | 'wrapup' | 'break' | 'offline'
@@ -77,7 +77,66 @@ export interface Listening {
   since: string
 }
 
+export interface ReportRow {
+  key: string
+  label: string
+  offered: number
+  answered: number
+  in_time: number
+  abandoned: number
+  short: number
+  left: number
+  lost: number
+  service_level: number | null
+  mean_wait_s: number | null
+  longest_s: number
+  rung: number
+  missed: number
+  talks: number
+  talk_s: number
+  mean_talk_s: number | null
+  hold_s: number
+  mean_hold_s: number | null
+  wrapup_s: number
+  mean_wrapup_s: number | null
+  transfers: number
+  callbacks: number
+  callbacks_done: number
+  self_service: number
+  self_service_share: number | null
+  complaints: number
+  surveys: number
+  satisfaction: number | null
+  scored: number
+  score: number | null
+}
+export interface Report {
+  first: string
+  last: string
+  timezone: string
+  total: ReportRow
+  before: ReportRow
+  days: ReportRow[]
+  hours: ReportRow[]
+  queues: ReportRow[]
+  agents: ReportRow[]
+  tiers: ReportRow[]
+  dispositions: { name: string; count: number }[]
+  categories: { name: string; count: number }[]
+  gaps: Gap[]
+  definitions: Record<string, string>
+  synthetic: boolean
+}
+export interface ReportQuery {
+  first: string
+  last: string
+  queue: string
+}
+
 export const floorApi = {
+  report: (query: ReportQuery, signal: AbortSignal) =>
+    request<Report>('GET', '/reports/days', { query: { ...query }, signal, deadlineMs: 60_000 }),
+  exportReport: (query: ReportQuery) => requestBlob('/reports/days.xlsx', { ...query }),
   listening: () => request<{ listening: Listening | null }>('GET', '/floor/listen'),
   listen: (agent: string) => request<{ listening: Listening | null }>('POST', '/floor/listen', { body: { agent }, deadlineMs: 40_000 }),
   mode: (mode: ListenMode) => request<{ listening: Listening | null }>('PUT', '/floor/listen', { body: { mode } }),
