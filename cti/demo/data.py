@@ -11,6 +11,7 @@ from cti.store.outreach_rules import outreach_rules
 from cti.store.recompute import recompute
 from cti.store.repos.outreach_plan import plan_day
 from cti.store.synthetic import DEMO_USERS, Filled, add_demo_users, fill
+from cti.store.synthetic_floor import add_visits
 from cti.store.tier_plan import tier_plan, zone_of
 
 PASSWORD = "laidian-demo"  # noqa: S105 - the demo listens on loopback only, and says this word to everybody
@@ -26,6 +27,8 @@ def prepare_store(settings: Settings, seed: int) -> Filled:
         with database.begin() as conn:
             filled = fill(conn, now=now, scheme=plan.active, seed=seed)
             add_demo_users(conn, {u.username: PASSWORD for u in DEMO_USERS}, now=now)
+            queues, tiers = [q.name for q in settings.queues], [t.label for t in plan.active.tiers]
+            add_visits(conn, now=now, zone=zone_of(settings), queues=queues, tiers=tiers, seed=seed)
         recompute(database, plan, now=now, zone=zone_of(settings), cause="nightly")
         plan_day(database, outreach_rules(settings), now=now)
     finally:

@@ -53,6 +53,10 @@ sample_share = 0.4
 [live]
 max_calls = 2
 
+# the supervisor's phone, by which to listen, whisper and barge in
+[floor.supervisor_devices]
+supervisor = "8001"
+
 [agi]
 enabled = {agi_enabled}
 port = {agi}

@@ -99,6 +99,8 @@ class Stage:
                 if device in settings.asterisk.softphones:
                     continue  # rings in a browser
                 await phones.agent(device, answer_after=dice.uniform(*ANSWER_AFTER_S), steps=(says,))
+        for device in settings.floor.supervisor_devices.values():
+            await phones.agent(device, answer_after=1.0)
         await phones.outside(_carrier(settings), answer_after=3.0)
         return phones
 

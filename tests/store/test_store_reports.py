@@ -18,6 +18,7 @@ from cti.store import repos
 from cti.store.db import Database
 from cti.store.repos.reports import Report, report
 from cti.store.repos.visits import counts_by_queue, save_visits
+from cti.store.synthetic_floor import add_visits
 from cti.store.tables import contacts, customers, pops
 from cti.store.tables_ivr import callbacks, surveys
 from screenpop.api.report_models import row_of
@@ -226,3 +227,15 @@ def test_workbook_holds_every_grouping_and_the_definitions(db: Database) -> None
     about = "".join(str(row[0].value) for row in book["说明"].rows)
     assert "服务水平 =" in about
     assert "合成" in about
+
+
+def test_synthetic_days_are_made_once(sqlite_url: str) -> None:
+    """The demo's week of calls is the same for a seed, and a second start adds nothing."""
+    found = Database(sqlite_url)
+    given: dict[str, Any] = {"now": at(12), "zone": SHANGHAI, "queues": ["hotline"], "tiers": ["VIP客户"]}
+    with found.begin() as conn:
+        made = add_visits(conn, seed=1, **given)
+        assert add_visits(conn, seed=1, **given) == 0
+    assert of(found, DAY - timedelta(days=7), DAY).total.counts.offered == made
+    assert of(found, DAY, DAY).total.counts.offered == 0
+    found.close()
