@@ -132,6 +132,9 @@ class Visits:
                 return True
         elif not queued and (event.direction is not Direction.INBOUND or key in self._served):
             return False
+        callback = self.is_callback(key)
+        if event.direction is not Direction.INBOUND and not callback:
+            return False  # a colleague dialled the queue
         if len(self._open) >= MAX_LIVE:
             self._end(next(iter(self._open.values())), Outcome.LOST, event.at)
         call = self._call(key)
@@ -140,7 +143,7 @@ class Visits:
             f"{key.node}:{key.linkedid}:{event.at.timestamp():.3f}",
             key,
             event.queue,
-            VisitKind.CALLBACK if self.is_callback(key) else VisitKind.CALL,
+            VisitKind.CALLBACK if callback else VisitKind.CALL,
             arrived,
             event.at,
             recovered=event.recovered,

@@ -126,7 +126,7 @@ class Wall:
     def queues(self) -> list[w.WallQueue]:
         """Every queue of the settings, and others that somebody waits in or called today."""
         waiting: dict[str, list[Visit]] = {}
-        for visit in self._visits.waiting():
+        for visit in (v for v in self._visits.waiting() if v.kind is VisitKind.CALL):
             waiting.setdefault(visit.queue, []).append(visit)
         names = dict.fromkeys([*self._labels, *waiting, *self.today.counts])
         return [self._queue(name, waiting.get(name, ())) for name in names]

@@ -10,9 +10,12 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from cti.domain.call import AgentEvent, AgentState, CallEventKind, GapEvent
+import sqlalchemy as sa
+
+from cti.domain.call import AgentEvent, AgentState, CallEventKind, Direction, GapEvent
 from cti.domain.customer import TierRef
 from cti.domain.floor import Counts, VisitKind
+from cti.store.tables_floor import queue_visits
 from screenpop.visits import Visit
 from screenpop.wall import Today
 from tests.plugins.screenpop import WANG, Page, PopLine
@@ -108,6 +111,23 @@ async def test_figures_and_waiting_callers_survive_a_restart(
         second.hear(*waits.answered("1002"))
         await wall.until(lambda b: b.queues["hotline"]["answered"] == 2)
         assert (wall.queues["hotline"]["offered"], wall.queues["hotline"]["service_level"]) == (2, 1.0)
+
+
+async def test_callbacks_and_colleagues_are_no_callers_who_wait(popline: PopLine, story: Any) -> None:
+    """排队回呼 keeps a place without waiting, and a colleague who dials the queue is not 进线."""
+    service = popline.parts.ctx.service
+    back, inside = story("5.1", OTHER), story("5.2", "1002", direction=Direction.INTERNAL)
+    service.visits.is_callback = lambda key: key == back.key
+    popline.hear(back.tell(CallEventKind.QUEUED), inside.tell(CallEventKind.QUEUED))
+    popline.hear(*back.answered("1001"), *inside.answered("1003"))
+    status, board = await popline.api("GET", "/wall", user="boss")
+    hotline = board["queues"][0]
+    assert (status, hotline["waiting"], hotline["offered"]) == (200, 0, 0)
+    await popline.parts.ctx.ledger.settled(10)
+    kinds = await popline.parts.ctx.db.run(
+        lambda c: [tuple(r) for r in c.execute(sa.select(queue_visits.c.kind, queue_visits.c.outcome))]
+    )
+    assert kinds == [("callback", "answered")]
 
 
 async def test_breaks_and_gaps_are_on_the_board(start_popline: Callable[..., Any], seeded_url: str) -> None:
