@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ def add_visits(
         return 0
     dice = random.Random(seed)  # noqa: S311 - a demo's dice
     today = now.astimezone(zone).date()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for ago in range(1, DAYS + 1):
         start = datetime.combine(today - timedelta(days=ago), time(8), zone)
         for hour, calls in enumerate(_SHAPE):
