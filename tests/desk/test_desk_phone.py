@@ -164,3 +164,26 @@ async def test_doctor_looks_at_the_way_of_the_phones(desk: PhoneDesk) -> None:
     wrong = settings.model_copy(update={"ami": (node.model_copy(update={"ari_username": "nobody"}),)})
     [found] = await asyncio.to_thread(lambda: list(doctor._phones(wrong)))
     assert (found.state, "REST" in found.text) == ("fail", True)
+
+
+async def test_a_killed_browser_comes_back_into_its_call(
+    desk: PhoneDesk, agent_voice: Path, alaw_voice: Path
+) -> None:
+    """The call goes on without the browser; the new one has the card and is put back to the caller."""
+    browser = await desk.browser(agent_voice)
+    page = await signed_in(browser, desk.line.base, "a1001", desk.complaints)
+    await registered(page)
+    call = await desk.call(alaw_voice)
+    await answer(page)
+    pop_id = str(await page.get_by_test_id("pop-card").get_attribute("data-pop-id"))
+    await browser.close()
+    page = await desk.agent("a1001", agent_voice)
+    await expect(page.get_by_test_id("pop-card")).to_have_attribute("data-pop-id", pop_id)
+    await phone_is(page, "talking")
+    await card_is(page, "talking")
+    await expect(page.get_by_test_id("phone-figures")).to_contain_text("ms")
+    await keep(page, "phone-rejoined")
+    assert call.process.returncode is None, "the caller was there all the time"
+    await page.keyboard.press("Alt+d")
+    await phone_is(page, "idle")
+    await call.result()
