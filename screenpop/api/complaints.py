@@ -322,6 +322,7 @@ ROUTES = (
         "投诉看板，最急的在前",
         query=m.BoardPageQuery,
         roles=_READERS,
+        scope="complaints:read",
     ),
     _route(
         "POST",
@@ -334,7 +335,13 @@ ROUTES = (
         errors=(404,),
     ),
     _route(
-        "GET", "/complaints/{complaint_id}", get_complaint, m.ComplaintOut, "投诉详情与处理经过", params=_ID
+        "GET",
+        "/complaints/{complaint_id}",
+        get_complaint,
+        m.ComplaintOut,
+        "投诉详情与处理经过",
+        params=_ID,
+        scope="complaints:read",
     ),
     _route(
         "PATCH",

@@ -156,7 +156,15 @@ def _route(method: str, path: str, handler: Any, answer: Any, summary: str, **mo
 
 
 ROUTES = (
-    _route("GET", "/problems", list_problems, m.ProblemsOut, "问题件，逾期的在最前", query=m.ProblemQuery),
+    _route(
+        "GET",
+        "/problems",
+        list_problems,
+        m.ProblemsOut,
+        "问题件，逾期的在最前",
+        query=m.ProblemQuery,
+        scope="problems:read",
+    ),
     _route(
         "POST",
         "/problems/check",

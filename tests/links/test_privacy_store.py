@@ -17,11 +17,13 @@ from cti.errors import UsageError
 from cti.store import repos
 from cti.store.db import Database
 from cti.store.migrations import all_tables
+from cti.store.outreach_rules import outreach_rules
 from cti.store.privacy import erase, expire
 from cti.store.repos import consents, ivr, personal
 from cti.store.repos import outbox as events
 from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.orders import upsert_ledger
+from cti.store.repos.outreach_greetings import birthdays
 from cti.store.repos.points import add_points
 from cti.store.repos.waybills import GivenWaybill, upsert_waybills
 from cti.store.tables import audit, complaint_events, complaints, contacts, customers, orders, pops
@@ -281,3 +283,16 @@ def test_the_audit_log_is_only_added_to(database: Database) -> None:
         (entry,) = repos.list_audit(conn)
     assert entry["who"] == "a"
     assert NUMBER not in str(entry["detail"])
+
+
+def test_who_refused_marketing_is_not_greeted(database: Database, settings: Settings) -> None:
+    """A birthday is greeted unless the customer refused greetings and offers; the last word counts."""
+    own = outreach_rules(settings)
+    day = NOW.astimezone(own.zone).date()
+    with database.begin() as conn:
+        conn.execute(sa.update(customers).values(birthday=day))
+        ids = dict(conn.execute(sa.select(customers.c.code, customers.c.id)).tuples().all())
+        assert [row["customer_id"] for row in birthdays(conn, own, day)] == [ids["C2"]]
+        later = NOW + timedelta(days=1)
+        consents.say(conn, ids["C1"], Purpose.MARKETING, given=True, at=later, who="a", source="书面")
+        assert [row["customer_id"] for row in birthdays(conn, own, day)] == [ids["C1"], ids["C2"]]

@@ -141,3 +141,20 @@ async def test_a_person_is_found_exported_and_erased(desk_page: DeskPage) -> Non
     await page.get_by_test_id("admin-tab-users").click()
     await expect(page.get_by_test_id("admin-user").first).to_be_visible()
     await keep(page, "admin_users")
+
+
+async def test_consent_is_written_down_beside_the_customer(desk_page: DeskPage) -> None:
+    """On the customer's page a refusal is one click, and shows who wrote it down."""
+    page = await desk_page.signed_in("boss", "/customers/2")
+    marketing = page.locator("[data-testid=consent][data-purpose=marketing]")
+    await expect(marketing).to_contain_text("未表示")
+    await marketing.get_by_test_id("consent-no").click()
+    await expect(marketing).to_have_attribute("data-given", "false")
+    await expect(marketing).to_contain_text("boss")
+    await marketing.scroll_into_view_if_needed()
+    await keep(page, "admin_consent")
+    await page.get_by_test_id("user-menu").click()
+    await page.get_by_test_id("theme-switch").click()
+    await page.get_by_test_id("theme-switch").click()  # as the system is, light, dark
+    await page.keyboard.press("Escape")
+    await keep(page, "admin_consent_dark")

@@ -8,9 +8,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from cti.domain.consent import Purpose
 from cti.domain.festivals import birthday_in, coming, greeting_text
 from cti.domain.visits import at_hour, midnight
 from cti.store.outreach_rules import SCHEME, Rules
+from cti.store.repos.consents import refuses
 from cti.store.repos.outreach_base import OWNER, Row, key_of, unplanned
 from cti.store.tables import customers
 from cti.store.tables_tiers import customer_tiers
@@ -33,6 +35,7 @@ def birthdays(conn: Connection, rules: Rules, day: date) -> list[Row]:
             .where(
                 _C.birthday.is_not(None),
                 kept,
+                ~refuses(_C.id, Purpose.MARKETING),
                 unplanned(key_of("greeting:birthday:", _C.id, f":{then.year}")),
             )
             .order_by(_C.id)
@@ -49,7 +52,7 @@ def festivals(conn: Connection, rules: Rules, day: date) -> list[Row]:
         query = (
             sa.select(_C.id, _C.name, _C.title, OWNER)
             .join(customer_tiers, sa.and_(_TIER.customer_id == _C.id, _TIER.scheme == SCHEME))
-            .where(_TIER.tier_id.in_(rules.own.greet_tiers))
+            .where(_TIER.tier_id.in_(rules.own.greet_tiers), ~refuses(_C.id, Purpose.MARKETING))
             .where(unplanned(key_of(f"greeting:{festival.id}:", _C.id, f":{on.year}")))
             .order_by(_TIER.tier_id, _C.id)
             .limit(rules.own.plan_most + 1)
