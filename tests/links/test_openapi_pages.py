@@ -16,8 +16,6 @@ from tests.plugins.links import Join
 from tests.plugins.screenpop import WANG, PopLine, Story
 
 SRC = Path(__file__).resolve().parents[2] / "screenpop" / "web" / "src"
-# pages that are there before their part of the service
-AHEAD = frozenset({"/floor/listen"})
 _ARG = r"((?:[^,()]|\([^()]*\))+)"
 _REQUEST = re.compile(r"\brequest(?:<(?:[^()]|\([^()]*\))*?>)?\(\s*'([A-Z]+)',\s*" + _ARG)
 _OTHER = re.compile(r"\brequest(Blob|Upload)(?:<[^()]*?>)?\(\s*" + _ARG)
@@ -56,7 +54,7 @@ def test_everything_the_pages_do_is_in_the_document() -> None:
         form = re.compile(re.escape(path.partition("?")[0]).replace(r"\{\}", r"[^/]+"))
         if not any(m == method and form.fullmatch(p) for m, p in known):
             missing.append((file, method, path))
-    assert [m for m in missing if m[2] not in AHEAD] == []
+    assert missing == []
 
 
 def test_no_request_of_the_pages_escapes_the_walk() -> None:
