@@ -63,43 +63,53 @@ class Legs:
         Raises AriRefused (404: the call is over), Unavailable, DeadlineExceeded, TransportError. What was
         made until then is for `close`.
         """
+        # both at once: every round trip costs the first words of the talk
+        opened = await asyncio.gather(
+            *(self._leg(name, leg, channel) for leg in SPIES), return_exceptions=True
+        )
+        for fault in opened:
+            if isinstance(fault, BaseException):
+                raise fault
+        return Opened(name, dict(zip(SPIES, map(str, opened), strict=True)))
+
+    async def _leg(self, name: str, leg: str, channel: str) -> str:
+        """The media address of one leg."""
         loop = asyncio.get_running_loop()
-        urls = {}
-        for leg, spy in SPIES.items():
-            snoop, media = (f"{name}-{leg}-{part}" for part in _PARTS)
-            self._starts[snoop], self._starts[media] = loop.create_future(), loop.create_future()
-            await self._ari.request(
-                "POST", "channels", channel, "snoop", params={"app": APP, "spy": spy, "snoopId": snoop}
-            )
-            asked = {
-                "app": APP,
-                "channelId": media,
-                "external_host": "INCOMING",
-                "transport": "websocket",
-                "encapsulation": "none",
-                "connection_type": "server",
-                "format": "slin",
-            }
-            made = await self._ari.request("POST", "channels", "externalMedia", params=asked)
-            urls[leg] = f"{self._media}/media/{_connection(made)}"
-        return Opened(name, urls)
+        snoop, media = (f"{name}-{leg}-{part}" for part in _PARTS)
+        self._starts[snoop], self._starts[media] = loop.create_future(), loop.create_future()
+        spied = {"app": APP, "spy": SPIES[leg], "snoopId": snoop}
+        await self._ari.request("POST", "channels", channel, "snoop", params=spied)
+        asked = {
+            "app": APP,
+            "channelId": media,
+            "external_host": "INCOMING",
+            "transport": "websocket",
+            "encapsulation": "none",
+            "connection_type": "server",
+            "format": "slin",
+        }
+        made = await self._ari.request("POST", "channels", "externalMedia", params=asked)
+        return f"{self._media}/media/{_connection(made)}"
 
     async def join(self, name: str) -> None:
         """Let the sound flow: put each snoop and its external channel into a bridge. Raises as `open`."""
-        for leg in SPIES:
-            parts = [f"{name}-{leg}-{part}" for part in _PARTS]
-            try:
-                async with asyncio.timeout(START_S):
-                    await asyncio.gather(*(self._starts[p] for p in parts))
-            except TimeoutError as e:
-                raise DeadlineExceeded(f"ARI: {name} did not start within {START_S:g} s") from e
-            bridge = f"{name}-{leg}-bridge"
-            await self._ari.request(
-                "POST", "bridges", params={"type": "mixing", "bridgeId": bridge, "name": bridge}
-            )
-            await self._ari.request(
-                "POST", "bridges", bridge, "addChannel", params={"channel": ",".join(parts)}
-            )
+        joined = await asyncio.gather(*(self._join(name, leg) for leg in SPIES), return_exceptions=True)
+        for fault in joined:
+            if isinstance(fault, BaseException):
+                raise fault
+
+    async def _join(self, name: str, leg: str) -> None:
+        parts = [f"{name}-{leg}-{part}" for part in _PARTS]
+        bridge = f"{name}-{leg}-bridge"
+        await self._ari.request(
+            "POST", "bridges", params={"type": "mixing", "bridgeId": bridge, "name": bridge}
+        )
+        try:
+            async with asyncio.timeout(START_S):
+                await asyncio.gather(*(self._starts[p] for p in parts))
+        except TimeoutError as e:
+            raise DeadlineExceeded(f"ARI: {name} did not start within {START_S:g} s") from e
+        await self._ari.request("POST", "bridges", bridge, "addChannel", params={"channel": ",".join(parts)})
 
     async def close(self, name: str) -> bool:
         """Take everything of a talk away; False when that is not certain (`sweep` does it later)."""

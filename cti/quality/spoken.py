@@ -121,7 +121,12 @@ def runs_in(text: str) -> list[tuple[str, bool, bool]]:
         while i < len(chars):
             char = chars[i]
             several = _several(chars, i)
-            if several:
+            if char == "十" and digits[-1:].isdigit() and last == i:
+                # recognisers like to read nine, six as 九十六, and nine, zero as 九十
+                digits += "" if chars[i + 1 : i + 2] and chars[i + 1] in _DIGITS else "0"
+                i += 1
+                last = i
+            elif several:
                 digits += several
                 i += 3
                 last = i
