@@ -13,6 +13,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from statistics import median
 
+from cti.domain import festivals
 from cti.domain.customer import ComplaintSummary, WaybillSummary
 
 CYCLE_ORDERS = 8
@@ -21,6 +22,7 @@ VOLUME_FACTOR = 0.5
 VOLUME_LEAST = 10.0  # pieces in thirty days: below that half of it is chance
 VOLUME_CYCLE_DAYS = 30.0  # who orders more seldom has empty windows without being about to leave
 BIRTHDAY_AHEAD_DAYS = 7
+FESTIVAL_AHEAD_DAYS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,17 @@ def birthday_alert(birthday: date | None, today: date, *, month_only: bool = Fal
             return (
                 "今天是客户生日，请致以祝福" if ahead == 0 else f"客户生日将至（{then.month}月{then.day}日）"
             )
+    return None
+
+
+def festival_alert(today: date) -> str | None:
+    """节日问候 (JG 5.7): the nearest festival, on its day and shortly before."""
+    for festival, on in festivals.coming(today, FESTIVAL_AHEAD_DAYS)[:1]:
+        return (
+            f"今天是{festival.label}，请致以节日问候"
+            if on == today
+            else f"{festival.label}将至，请致以节日问候"
+        )
     return None
 
 

@@ -34,6 +34,22 @@ def test_birthday(born: date | None, today: date, said: str | None) -> None:
     assert text is None if said is None else said in str(text)
 
 
+@pytest.mark.parametrize(
+    ("today", "said"),
+    [
+        (date(2026, 9, 25), "今天是中秋节"),
+        (date(2026, 9, 23), "中秋节将至"),
+        (date(2026, 12, 30), "元旦将至"),
+        (date(2026, 9, 22), None),
+        (date(2026, 9, 26), None),
+    ],
+)
+def test_festival(today: date, said: str | None) -> None:
+    """domain.md §3: festival — 节日 is told on its day and two days ahead, over the turn of the year."""
+    text = alerts.festival_alert(today)
+    assert text is None if said is None else said in str(text)
+
+
 def test_birthday_month() -> None:
     """Where only the month is known it is told during that month."""
     assert "本月" in str(alerts.birthday_alert(date(1985, 3, 1), date(2025, 3, 31), month_only=True))

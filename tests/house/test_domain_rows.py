@@ -27,7 +27,7 @@ ROWS: dict[int, tuple[str, ...]] = {
     3: (
         *("who", "number and place", "tier and scheme", "representative", "green channel"),
         *("open complaints", "problem items", "last waybills", "last contacts", "preferences"),
-        *("churn alert", "birthday", "arrears", "what was done in the menu", "first sentence"),
+        *("churn alert", "birthday", "festival", "arrears", "what was done in the menu", "first sentence"),
     ),
     4: ("silence", "volume", "retention", "effort by tier", "promotion"),
     5: (

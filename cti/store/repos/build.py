@@ -121,6 +121,7 @@ def history_from(rows: Mapping[str, Sequence[Row]], customer: Row, now: datetime
         volume_30d=_number(customer["volume_30d"]),
         volume_before=_number(customer["volume_before"]),
     )
+    today = now.astimezone(zone).date()
     told = [
         say.complaint_alert(complaints, now, zone),
         *say.waybill_alerts(shown),
@@ -128,10 +129,9 @@ def history_from(rows: Mapping[str, Sequence[Row]], customer: Row, now: datetime
         say.upgrade_alert(customer["reach_label"] or ""),
         say.arrears_alert(int(customer["arrears_fen"])),
         say.birthday_alert(
-            day(customer["birthday"]),
-            now.astimezone(zone).date(),
-            month_only=bool(customer["birthday_month_only"]),
+            day(customer["birthday"]), today, month_only=bool(customer["birthday_month_only"])
         ),
+        say.festival_alert(today),
     ]
     return History(shown, contacts, complaints, tuple(text for text in told if text))
 
