@@ -141,8 +141,15 @@ async def test_a_talk_outlives_its_line(desk: PhoneDesk, agent_voice: Path, alaw
 
 
 async def test_asterisk_is_restarted(desk: PhoneDesk, agent_voice: Path, alaw_voice: Path) -> None:
-    """A restart forgets every password: the page registers anew by itself, and the next call rings there."""
+    """A restart forgets every password: the page registers anew, and answers by itself when told to."""
     page = await desk.agent("a1001", agent_voice)
+    await page.keyboard.press("Alt+o")
+    await expect(page.get_by_test_id("phone-level")).to_have_attribute("data-heard", "true")
+    await page.get_by_test_id("phone-auto").check()
+    await page.emulate_media(color_scheme="dark")
+    await keep(page, "phone-settings-dark")
+    await page.keyboard.press("Escape")
+    await expect(page.get_by_test_id("phone-dialog")).not_to_be_visible()
     await asyncio.to_thread(desk.pbx.down, grace_s=0.5)
     await expect(page.get_by_test_id("link-phone")).to_have_attribute("data-ok", "false")
     await asyncio.to_thread(desk.pbx.up, tied=True)
@@ -150,8 +157,11 @@ async def test_asterisk_is_restarted(desk: PhoneDesk, agent_voice: Path, alaw_vo
     text = (desk.pbx.home / "etc" / "pjsip.conf").read_text()
     assert "1001-auth" in text
     assert "username = 1001\n" not in text
-    await desk.call(alaw_voice, hold=3)
-    await answer(page)
+    await page.get_by_test_id("lang-switch").click()
+    await desk.call(alaw_voice, hold=4)
+    await phone_is(page, "ringing")
+    await keep(page, "phone-ringing-dark-en")
+    await phone_is(page, "talking")
     await phone_is(page, "idle")
 
 

@@ -83,6 +83,7 @@ async def test_the_whole_desk(
         assert live is not None
         page = await desk.agent("a1001", first)
         other = await desk.agent("a1002", second)
+        await page.get_by_test_id("notify-later").click()
         await until(lambda: live.ready, 120)
         call = await desk.call(caller)
         await answer(page)

@@ -18,6 +18,7 @@ const en: Texts<typeof zh> = {
   keypad: 'Keypad',
   figures: 'delay {rtt} ms · jitter {jitter} ms',
   hard: 'Answer on the phone ({device})',
+  noQueue: 'The phone is registered, but in no queue',
   allow: 'Allow the microphone',
   taken: 'The phone is registered on another page and does not ring here',
   takeOver: 'Use it here',

@@ -14,6 +14,7 @@ export default {
   keypad: '按键',
   figures: '时延 {rtt} ms · 抖动 {jitter} ms',
   hard: '请在话机上接听（{device}）',
+  noQueue: '话机已注册，但不在任何队列中',
   allow: '允许使用话筒',
   taken: '话机已在另一页面注册，这里不再响铃',
   takeOver: '在此使用',
