@@ -21,6 +21,7 @@ from cti.errors import LaidianError, Unavailable
 from cti.obs import get_logger
 from cti.speech.live_process import LiveProcess
 from screenpop import wire
+from screenpop.card import mask_text
 from screenpop.hub import Member
 from screenpop.ledger import LedgerWriter
 from screenpop.live_node import LiveNode
@@ -338,7 +339,7 @@ class LiveHelp:
             queue=talk.queue,
             rule=event["rule"],
             title=event["title"],
-            heard=event["heard"],
+            heard=mask_text(event["heard"]),
             sure=event["sure"],
         )
         record = flag.model_dump(mode="json", exclude={"type", "flag"}) | {"id": flag.flag}
@@ -347,6 +348,7 @@ class LiveHelp:
             self._ledger.add({"op": "live_flag", "set": record | where})
         except Unavailable as e:
             _log.error("a flag is not kept", rule=flag.rule, why=str(e))
+        self._service.on_flag(talk.key, flag)
         text = wire.encode(flag)
         for member in self._service.hub.members():
             if member.who.has(*FLAG_ROLES):

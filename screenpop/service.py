@@ -33,6 +33,7 @@ from screenpop.pauses import PauseAgent, Pauses
 from screenpop.pop import Call, Effect, EffectKind, Pop, PopState
 from screenpop.recorder import Recorder
 from screenpop.visits import Visits
+from screenpop.wire_live import LiveFlag
 
 _log = get_logger("service")
 FLOOR_EVERY_S = 2.0
@@ -59,7 +60,7 @@ class Service:
     """One hotline. `pause` tells the PBX; `now` is the present moment in UTC.
 
     `on_found` hears what each look-up by number found, before the pops do; `on_agent` hears that something
-    about an agent has changed.
+    about an agent has changed, `on_flag` that live help has flagged a call.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class Service:
         self.settings = settings
         self.on_found = on_found
         self.on_agent: Callable[[str], None] = lambda _: None
+        self.on_flag: Callable[[CallKey, LiveFlag], None] = lambda _, __: None
         self.listened_to: Callable[[str], bool] = lambda _: False
         self.on_join: Callable[[Member], None] | None = None  # hears of a page that has got its snapshot
         self.hub = Hub()

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from cti.config import Settings
-from cti.domain.call import AgentState
+from cti.domain.call import AgentState, CallKey
 from cti.domain.floor import Counts, VisitKind
 from screenpop import wall_wire as w
 from screenpop import wire
@@ -17,6 +17,7 @@ from screenpop.desk import WRAPUP_REASON, Desk
 from screenpop.floor import Floor
 from screenpop.pop import Pop, PopState
 from screenpop.visits import Visit, Visits, tier_of
+from screenpop.wire_live import LiveFlag
 
 MAX_HEARD = 100_000
 
@@ -89,6 +90,7 @@ class Wall:
         self.names: Mapping[str, str] = {}
         self.callbacks: Mapping[str, tuple[int, int]] = {}
         self.heard_by: dict[str, tuple[str, ...]] = {}  # agent → who listens
+        self._flags: dict[str, tuple[CallKey, w.WallFlag]] = {}
         self._dirty: set[str] = set()
         self._agents: dict[str, w.WallAgent] = {}
         self._told: dict[str, w.WallQueue] = {}
@@ -100,6 +102,12 @@ class Wall:
     def changed(self, agent: str) -> None:
         """Something about this agent is new; looked at with the next message."""
         self._dirty.add(agent)
+
+    def flagged(self, key: CallKey, flag: LiveFlag) -> None:
+        """Live help has flagged a call; seen on the board as long as the agent has its card."""
+        fields = flag.model_dump(include=set(w.WallFlag.model_fields))
+        self._flags[flag.agent] = key, w.WallFlag(**fields)
+        self.changed(flag.agent)
 
     # the parts
 
@@ -119,9 +127,20 @@ class Wall:
                 queue=self._labels.get(live.queue, live.queue),
                 tier=tier.label if tier is not None else "",
                 heard_by=heard_by,
+                flag=self._flag(number, pops),
             )
         state, reason, since = _of_pbx(pbx, pops)
-        return w.WallAgent(agent=number, state=state, reason=reason, since=since, heard_by=heard_by)
+        flag = self._flag(number, pops)
+        return w.WallAgent(
+            agent=number, state=state, reason=reason, since=since, heard_by=heard_by, flag=flag
+        )
+
+    def _flag(self, number: str, pops: Iterable[Pop]) -> w.WallFlag | None:
+        key, flag = self._flags.get(number, (None, None))
+        if flag is not None and all(p.key != key for p in pops):
+            del self._flags[number]
+            return None
+        return flag
 
     def queues(self) -> list[w.WallQueue]:
         """Every queue of the settings, and others that somebody waits in or called today."""

@@ -46,6 +46,7 @@ class WallRoom:
         self._tasks: list[asyncio.Task[None]] = []
         self.bytes_sent = 0
         service.on_agent = self.wall.changed
+        service.on_flag = self.wall.flagged
 
     async def seed(self) -> None:
         """Today's figures from the store, once all that was recorded is there. Raises what the store does."""

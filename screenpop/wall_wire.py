@@ -14,6 +14,16 @@ from screenpop.wire import GapPart, Instant, Wire
 WallState = Literal["available", "ringing", "talking", "hold", "wrapup", "break", "offline"]
 
 
+class WallFlag(Wire):
+    """A forbidden phrase that live help seems to have heard in the call that is on the agent's screen."""
+
+    rule: str
+    title: str
+    heard: str
+    sure: bool
+    at: Instant
+
+
 class WallAgent(Wire):
     """One agent: state and since when; `reason` of a break, queue and tier of the call."""
 
@@ -24,6 +34,7 @@ class WallAgent(Wire):
     queue: str = ""
     tier: str = ""
     heard_by: tuple[str, ...] = Field((), description="user names of supervisors who listen")
+    flag: WallFlag | None = Field(None, description="the newest of this call, until its card is gone")
 
 
 class WallTier(Wire):

@@ -276,6 +276,7 @@ async def test_what_is_said_becomes_text_hints_and_a_flag(
             assert (hint["rule"], hint["gone"]) == ("OPN-02", False)
             flag = await boss.next("live_flag")
             assert (flag["agent"], flag["rule"], flag["queue"]) == ("1001", "OPN-02", "hotline")
+            assert line.popline.parts.ctx.wall.wall.agent("1001").flag.rule == "OPN-02"
         else:
             assert "再见" in said
         await line.hear("live_text", leg="caller", final=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Locator, expect
 
 from screenpop import wire
 from screenpop.wire_live import LiveHint, LiveState, LiveText, TextPart
@@ -14,6 +14,17 @@ from tests.plugins.browser import keep, signed_in
 from tests.plugins.screenpop import WANG, PopLine, Story
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+ONE_LINE = 32  # px
+FADE_MS = 300  # of the colours
+
+
+async def height(part: Locator) -> float:
+    """How much of the card it takes, px."""
+    box = await part.bounding_box()
+    assert box is not None
+    return box["height"]
 
 
 class Talk:
@@ -38,7 +49,7 @@ class Talk:
 
 
 async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: type[Story]) -> None:
-    """Text rolls without moving the card, hints count down and go, a number opens, folding is remembered."""
+    """One line until there is an engine; text rolls without moving the card, hints count down."""
     complaints: list[str] = []
     page = await signed_in(browser, popline.base, "a1001", complaints)
     call = story(number=WANG)
@@ -48,9 +59,23 @@ async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: 
     await expect(page.get_by_test_id("live-panel")).to_have_count(0)
     talk = Talk(popline, str(await card.get_attribute("data-pop-id")))
     now = popline.parts.ctx.now
-    talk.tell(LiveState(id=talk.pop, state="on", engine="vosk:x"))
+    talk.tell(LiveState(id=talk.pop, state="busy"))
     panel = page.get_by_test_id("live-panel")
+    await expect(panel).to_contain_text("实时辅助繁忙")
+    assert await height(panel) <= ONE_LINE
+    await expect(page.get_by_test_id("live-fold")).to_be_disabled()
+    await keep(page, "live-line")
+    await page.emulate_media(color_scheme="dark")
+    await page.wait_for_timeout(FADE_MS)
+    await keep(page, "live-line-dark")
+    await page.emulate_media(color_scheme="light")
+    talk.tell(LiveState(id=talk.pop, state="silence_only"))
+    talk.hint("silence", "silence", rule="SIL", text="您好，请讲", due_at=now() - timedelta(seconds=1))
+    await expect(page.get_by_test_id("live-first")).to_have_text("现在说 您好，请讲")
+    assert await height(panel) <= ONE_LINE
+    talk.tell(LiveState(id=talk.pop, state="on", engine="vosk:x"))
     await expect(panel).to_have_attribute("data-state", "on")
+    await expect(page.get_by_test_id("live-note")).to_have_text("实时文字")
     before = await panel.bounding_box()
     talk.say("agent", 1, ("您好，请问有什么可以帮助您", True))
     talk.say("caller", 2, ("我要", True), ("查键", False), final=False)
@@ -69,6 +94,10 @@ async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: 
         talk.say("caller", n, (f"第{n}句话，说得比较长一些，看看会不会把卡片撑开", True))
     await expect(page.get_by_test_id("live-line").last).to_contain_text("第29句")
     await expect(page.get_by_test_id("live-line").last).to_be_in_viewport()
+    talk.tell(LiveState(id=talk.pop, state="retrying"))
+    await expect(panel).to_have_attribute("data-state", "retrying")
+    talk.tell(LiveState(id=talk.pop, state="silence_only"))
+    await expect(panel).to_have_attribute("data-state", "silence_only")
     assert await panel.bounding_box() == before
     talk.hint("silence", "silence", gone=True)
     await expect(hint).to_have_count(0)
@@ -77,6 +106,7 @@ async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: 
     talk.hint("forbidden:OPN-02:1", "forbidden", rule="OPN-02", text="不得说：喂说话呀", heard="喂说话呀")
     await expect(page.locator("[data-kind=forbidden]")).to_contain_text("请勿使用")
     await page.emulate_media(color_scheme="dark")
+    await page.wait_for_timeout(FADE_MS)
     await keep(page, "live-panel-dark")
     await page.emulate_media(color_scheme="light")
     await page.get_by_test_id("live-number").click()
@@ -84,10 +114,14 @@ async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: 
     await page.keyboard.press("Escape")
     await page.keyboard.press("Alt+KeyL")
     await expect(page.get_by_test_id("live-fold")).to_have_attribute("aria-expanded", "false")
-    await expect(panel).to_contain_text("停顿够了可以按流程挂机")
+    await expect(panel).to_contain_text("可以按流程挂机")
     await page.reload()
     await expect(card).to_have_attribute("data-state", "talking")
+    talk.tell(LiveState(id=talk.pop, state="on"))
     talk.tell(LiveState(id=talk.pop, state="retrying"))
     await expect(page.get_by_test_id("live-note")).to_contain_text("通话不受影响")
+    await expect(page.get_by_test_id("live-fold")).to_be_enabled()
     await expect(page.get_by_test_id("live-fold")).to_have_attribute("aria-expanded", "false")
+    talk.tell(LiveState(id=talk.pop, state="off"))
+    await expect(page.get_by_test_id("live-fold")).to_be_disabled()
     assert complaints == []

@@ -9,6 +9,7 @@ from typing import Any
 from playwright.async_api import Browser, Page, expect
 
 from cti.domain.call import AgentEvent, AgentState, CallEventKind
+from screenpop.wire_live import LiveFlag
 from tests.plugins.browser import keep, signed_in
 from tests.plugins.screenpop import WANG, PopLine
 
@@ -57,7 +58,7 @@ async def dark(page: Page) -> None:
 async def test_board_is_read_at_a_glance(
     start_popline: Callable[..., Any], seeded_url: str, story: Any, browser: Browser
 ) -> None:
-    """Waiting by tier, longest wait, service level, agents by state; red is only what needs a hand now."""
+    """Waiting by tier, longest wait, service level, agents by state; red needs a hand; flagged phrases."""
     line: PopLine = await start_popline(seeded_url, agents=AGENTS, queues=QUEUES, floor={"wall_every_s": 0.2})
     call = furnish(line, story)
     complaints: list[str] = []
@@ -73,6 +74,17 @@ async def test_board_is_read_at_a_glance(
     await expect(page.locator('[data-testid="wall-agent"][data-hand="true"]').first).to_be_visible()
     await expect(page.locator('[data-testid="wall-agent"][data-state="offline"]')).to_have_count(0)
     await keep(page, "wall")
+    await expect(page.get_by_test_id("wall-flag")).to_have_count(0)
+    said: dict[str, Any] = {
+        "rule": "OPN-02",
+        "title": "禁语：喂，说话呀！",
+        "heard": "喂说话呀",
+        "sure": True,
+    }
+    flag = LiveFlag(flag="f1", at=datetime.now(UTC), agent="1002", queue="hotline", **said)
+    line.parts.ctx.service.on_flag(call.key, flag)
+    await expect(talking.get_by_test_id("wall-flag")).to_have_text("禁语 OPN-02")
+    await keep(page, "wall-flag")
     line.hear(call.tell(CallEventKind.HELD, agent="1002"))
     await expect(talking).to_have_attribute("data-state", "hold")
     await page.locator('[data-testid="wall-state"][data-state="offline"]').click()
@@ -81,9 +93,17 @@ async def test_board_is_read_at_a_glance(
     await page.get_by_test_id("wall-filter-queue").select_option("vip")
     await page.goto(f"{line.base}/wall?agent=1002&queue=hotline")
     await expect(page.get_by_test_id("agent-control")).to_have_attribute("data-agent", "1002")
+    await expect(page.get_by_test_id("agent-control-flag")).to_contain_text("喂说话呀")
     await expect(page.get_by_test_id("wall-queue")).to_have_count(1)
     await dark(page)
     await keep(page, "wall-dark")
+    line.hear(*call.over("1002"))
+    pop = line.parts.ctx.service.book.pops_of_agent("1002")[0].id
+    status, _ = await line.api(
+        "POST", f"/pops/{pop}/wrapup", user="a1002", body={"note": "", "disposition": "查件"}
+    )
+    assert status == 202
+    await expect(page.get_by_test_id("wall-flag")).to_have_count(0)
     assert complaints == []
 
 

@@ -4,6 +4,13 @@ import type { Gap } from './types'
 
 export type WallState = 'available' | 'ringing' | 'talking' | 'hold' | 'wrapup' | 'break' | 'offline'
 
+export interface WallFlag {
+  rule: string
+  title: string
+  heard: string
+  sure: boolean
+  at: string
+}
 export interface WallAgent {
   agent: string
   state: WallState
@@ -12,6 +19,7 @@ export interface WallAgent {
   queue?: string
   tier?: string
   heard_by?: string[]
+  flag?: WallFlag | null
 }
 export interface WallTier {
   tier: string

@@ -7,7 +7,6 @@ export default {
   nothing: 'Nothing is due',
   waitFor: 'Pause {n} s more',
   sayNow: 'Say now',
-  hangup: 'You may hang up after the pause',
   hangupIn: 'Pause {n} s more before hanging up',
   hangupNow: 'You may hang up now',
   name: 'Call the customer {name}',
@@ -18,5 +17,5 @@ export default {
   leg: { agent: 'You', caller: 'Caller' },
   what: { phone: 'Phone', waybill: 'Waybill' },
   kind: { silence: 'Silent caller', hangup: 'Silent caller', name: 'Name', forbidden: 'Forbidden', closing: 'Closing', quiet: 'Quiet caller', noise: 'Noisy line', number: 'Number' },
-  state: { opening: 'Connecting…', on: '', finals_only: 'Busy: whole sentences only', silence_only: 'No recogniser: silence and volume only', busy: 'Live help is busy: no live text in this call', retrying: 'Live help was cut and is coming back; the call is not touched', off: 'The call has ended' },
+  state: { opening: 'Connecting…', on: 'Live text', finals_only: 'Busy: whole sentences only', silence_only: 'No recogniser: silence and volume only', busy: 'Live help is busy: no live text in this call', retrying: 'Live help was cut and is coming back; the call is not touched', off: 'The call has ended' },
 }

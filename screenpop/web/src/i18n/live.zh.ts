@@ -7,7 +7,6 @@ export default {
   nothing: '没有待提示的内容',
   waitFor: '还需停顿 {n} 秒',
   sayNow: '现在说',
-  hangup: '停顿够了可以按流程挂机',
   hangupIn: '还需停顿 {n} 秒方可挂机',
   hangupNow: '可以按流程挂机',
   name: '请称呼{name}',
@@ -18,5 +17,5 @@ export default {
   leg: { agent: '座席', caller: '客户' },
   what: { phone: '电话', waybill: '运单' },
   kind: { silence: '客户无声', hangup: '客户无声', name: '称呼', forbidden: '禁语', closing: '结束语', quiet: '客户声音小', noise: '线路杂音', number: '号码' },
-  state: { opening: '正在接通…', on: '', finals_only: '识别较忙：只显示整句', silence_only: '没有语音识别：只提示静音和音量', busy: '实时辅助繁忙，本次通话没有实时文字', retrying: '实时辅助中断，正在恢复；通话不受影响', off: '通话已结束' },
+  state: { opening: '正在接通…', on: '实时文字', finals_only: '识别较忙：只显示整句', silence_only: '没有语音识别：只提示静音和音量', busy: '实时辅助繁忙，本次通话没有实时文字', retrying: '实时辅助中断，正在恢复；通话不受影响', off: '通话已结束' },
 }
