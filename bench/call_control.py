@@ -3,10 +3,10 @@
 A real Asterisk, SIPp phones without sound, and ``laidian run`` as an owner runs it. Every agent talks; a few
 colleagues are free, to be consulted and to be transferred to. Commands go through HTTP; the time of acting is
 the PBX's time stamp of the first event that the command causes (same machine, same clock). At the end
-everybody is hung up by command, and what is left in Asterisk is counted.
+everybody is hung up by command, and what is left in Asterisk is counted: channels, bridges, rooms.
 
 ``python -m bench call_control`` takes LAIDIAN_BENCH_AGENTS (200) and LAIDIAN_BENCH_ROUNDS (200: agents that
-each go once through all commands, so seven times as many commands) from the environment.
+each go once through all commands, so about twenty times as many commands) from the environment.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -34,18 +33,19 @@ from asterisk_conf.instance import Instance
 from asterisk_conf.ports import free_tcp, free_udp
 from asterisk_conf.softphones import Phones
 from bench import machine
+from bench.control.agents import WAIT_S, Agent, Run
 from cti.ami.client import AmiClient
-from cti.ami.message import Message
 from cti.config import Settings
-from cti.domain.call import GapEvent
 from cti.store import repos
 from cti.store.db import Database
 from cti.store.migrations import upgrade
 from screenpop.auth import token_hash
 
 FIRST, COLLEAGUES = 2001, 8
-WAIT_S = 30.0
 PHONES_PER_PROCESS = 50
+LEFT_OUT = {
+    "ivr": "with the self-service on, every caller of the bench would go through the menus before a queue",
+}
 
 
 def main() -> dict[str, Any]:
@@ -83,103 +83,6 @@ def _settings(folder: Path, agents: int) -> Settings:
     )
 
 
-class Acts:
-    """Hears the PBX; tells when it first did something to a call after a moment."""
-
-    def __init__(self) -> None:
-        self._acts: dict[str, list[tuple[float, str]]] = {}
-
-    def messages(self, batch: Sequence[Message], received: datetime) -> None:
-        for m in batch:
-            what = m.get("Place") if m.get("UserEvent") == "LaidianPlace" else m.name
-            self._acts.setdefault(m.get("Linkedid"), []).append((float(m.get("Timestamp") or 0), what))
-
-    def resync(self, channels: Sequence[Message], queues: Sequence[Message], at: datetime) -> None:
-        """Nothing is measured by it."""
-
-    def gap(self, event: GapEvent) -> None:
-        """A gap would spoil the measure: it shows as commands without an act."""
-
-    def after(self, linkedid: str, since: float, whats: frozenset[str]) -> float | None:
-        """The first act of this sort."""
-        return next((t for t, what in self._acts.get(linkedid, ()) if t >= since and what in whats), None)
-
-
-# what the PBX says first of each command
-ACTS = {
-    "hold": frozenset({"held"}),
-    "resume": frozenset({"room"}),
-    "consult": frozenset({"held", "consult"}),
-    "swap": frozenset({"room", "held"}),
-    "three": frozenset({"three"}),
-    "drop": frozenset({"BridgeLeave", "Hangup"}),
-    "blind": frozenset({"blind"}),
-    "hangup": frozenset({"BridgeLeave", "Hangup"}),
-}
-
-
-class Agent:
-    """One agent with a caller."""
-
-    def __init__(self, run: Run, number: str, token: str) -> None:
-        self.run, self.number, self.token = run, number, token
-        self.pop = self.linkedid = ""
-
-    async def api(self, method: str, path: str, body: Any = None) -> Any:
-        headers = {"Authorization": f"Bearer {self.token}"}
-        url = f"{self.run.url}/api/v1{path}"
-        async with self.run.http.request(method, url, json=body, headers=headers) as answer:
-            return await answer.json()
-
-    async def find(self) -> bool:
-        """Whether a caller talks with this agent."""
-        pops = (await self.api("GET", "/pops?open=true"))["items"]
-        talks = [p for p in pops if p["call"]["state"] == "talking"]
-        if talks:
-            self.pop, self.linkedid = talks[0]["id"], talks[0]["call"]["linkedid"]
-        return bool(talks)
-
-    async def situation(self, *wanted: str) -> None:
-        end, control = time.monotonic() + WAIT_S, dict[str, Any]()
-        while time.monotonic() < end:
-            found = (await self.api("GET", f"/pops/{self.pop}")).get("pop") or {}
-            control = found.get("control") or {}
-            if control.get("situation") in wanted:
-                return
-            await asyncio.sleep(0.05)
-        self.run.faults.append(f"{wanted}: {control}")
-
-    async def press(self, command: str, to: str = "") -> None:
-        """One command, measured."""
-        body: dict[str, Any] = {"id": str(uuid.uuid4()), "command": command}
-        if to:
-            body["target"] = {"kind": "agent", "to": to}
-        clicked = time.time()
-        answer = await self.api("POST", f"/calls/{self.pop}/commands", body)
-        answered = time.time()
-        acted, end = None, time.monotonic() + 3.0
-        while acted is None and time.monotonic() < end:
-            await asyncio.sleep(0.01)
-            acted = self.run.acts.after(self.linkedid, clicked, ACTS[command])
-        if answer.get("state") != "done" or acted is None:
-            fault = answer.get("error", {}).get("code", "no act was heard")
-            self.run.faults.append(f"{command}: {fault}")
-            return
-        self.run.acted.setdefault(command, []).append((acted - clicked) * 1000)
-        self.run.told.setdefault(command, []).append((answered - clicked) * 1000)
-
-
-class Run:
-    """What all agents share."""
-
-    def __init__(self, url: str, http: aiohttp.ClientSession) -> None:
-        self.url, self.http = url, http
-        self.acts = Acts()
-        self.acted: dict[str, list[float]] = {}
-        self.told: dict[str, list[float]] = {}
-        self.faults: list[str] = []
-
-
 async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
     settings = _settings(folder, agents)
     database = Database(settings.store.url)
@@ -209,7 +112,7 @@ async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
                 if not await _until(lambda: _all_talk(busy), 60 + agents):
                     raise SystemExit(f"only {sum(bool(a.pop) for a in busy)} agents talk")
                 before, begin = psutil.Process(service.pid).cpu_times(), time.monotonic()
-                await _rounds(busy, [a.number for a in everybody[agents:]], rounds)
+                await _rounds(busy, everybody[agents:], rounds)
                 seconds = time.monotonic() - begin
                 after = psutil.Process(service.pid).cpu_times()
                 await _hang_up(busy)
@@ -224,6 +127,7 @@ async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
         "commands": commands,
         "click_to_act_ms": {name: _figures(times) for name, times in run.acted.items()},
         "click_to_answer_ms": {name: _figures(times) for name, times in run.told.items()},
+        "left_out": LEFT_OUT,
         "failed": run.faults[:50],
         "failures": len(run.faults),
         "left_in_asterisk": left,
@@ -231,28 +135,52 @@ async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
     }
 
 
-async def _rounds(busy: Sequence[Agent], colleagues: Sequence[str], rounds: int) -> None:
+async def _rounds(busy: Sequence[Agent], colleagues: Sequence[Agent], rounds: int) -> None:
     """Agents go through all commands, as many at once as there are colleagues to be asked."""
-    free: asyncio.Queue[str] = asyncio.Queue()
-    for number in colleagues:
-        free.put_nowait(number)
+    free: asyncio.Queue[Agent] = asyncio.Queue()
+    for colleague in colleagues:
+        free.put_nowait(colleague)
 
     async def one(agent: Agent) -> None:
         colleague = await free.get()
         try:
-            await agent.press("hold")
-            await agent.press("resume")
-            await agent.press("consult", colleague)
-            await agent.situation("consulting")
-            await agent.press("swap")
-            await agent.press("three")
-            await agent.press("drop")
-            await agent.situation("talking")
+            await _all_commands(agent, colleague)
         finally:
             free.put_nowait(colleague)
 
     for start in range(0, rounds, len(busy)):
         await asyncio.gather(*(one(agent) for agent in busy[: rounds - start]))
+
+
+async def _all_commands(agent: Agent, colleague: Agent) -> None:
+    """One agent with a caller, one without; at the end it is so again."""
+    await agent.press("hold")
+    await agent.press("resume")
+    await _consult(agent, colleague)
+    await agent.press("cancel")
+    await agent.situation("talking")
+    await _consult(agent, colleague)
+    await agent.press("swap")
+    await agent.press("three")
+    await agent.press("drop")
+    await agent.situation("talking")
+    await agent.press("rejoin")
+    if not await agent.take(agent.linkedid):
+        return
+    for giving in (("complete",), ("three", "leave")):
+        await _consult(agent, colleague)
+        for command in giving:
+            await agent.press(command)
+        if not await colleague.take(agent.linkedid):
+            return
+        await colleague.press("blind", agent.number)
+        if not await agent.take(agent.linkedid):
+            return
+
+
+async def _consult(agent: Agent, colleague: Agent) -> None:
+    await agent.press("consult", colleague.number)
+    await agent.situation("consulting")
 
 
 async def _hang_up(busy: Sequence[Agent]) -> None:
