@@ -21,12 +21,14 @@ from cti.store.outreach_rules import outreach_rules
 from cti.store.privacy import erase, expire
 from cti.store.repos import consents, ivr, personal
 from cti.store.repos import outbox as events
+from cti.store.repos.commands import apply_command
 from cti.store.repos.customers import Given, upsert_customers
 from cti.store.repos.orders import upsert_ledger
 from cti.store.repos.outreach_greetings import birthdays
 from cti.store.repos.points import add_points
 from cti.store.repos.waybills import GivenWaybill, upsert_waybills
 from cti.store.tables import audit, complaint_events, complaints, contacts, customers, orders, pops
+from cti.store.tables_control import call_commands
 from cti.store.tables_links import outbox
 from cti.store.tables_quality import recordings, scores, transcripts
 from cti.store.tables_tiers import points_ledger
@@ -34,7 +36,7 @@ from screenpop.ledger_sql import apply
 
 NOW = datetime.now(UTC)
 PLAN = personal.Plan()
-NUMBER, OTHER, SHARED = "13800138000", "13900139000", "13700137000"
+NUMBER, OTHER, SHARED, THIRD = "13800138000", "13900139000", "13700137000", "13600136000"
 SECRETS = ("王小明", NUMBER, "福田区深南路", "我要投诉王经理", "冷链")
 
 
@@ -94,6 +96,11 @@ def settings(database: Database, tmp_path: Path) -> Settings:
             **who,
             **call,
         )
+        pressed = {"node": "pbx1", "agent": "1001", "username": "a", "situation": "talking", "state": "done"}
+        pressed |= {"pop_id": "p1", "command": "blind", "asked_at": NOW.isoformat(), "code": ""}
+        for id_, of, to in (("c1", "1.1", THIRD), ("c2", "9.9", NUMBER), ("c3", "9.9", OTHER)):
+            record = {**pressed, "id": id_, "linkedid": of, "target": f"number:{to}"}
+            apply_command(conn, {**record, "done_at": NOW.isoformat()})
         for uid, key, state in (("u1", NUMBER, "ended"), ("u2", OTHER, "ended")):
             row = {
                 "id": uid,
@@ -178,6 +185,9 @@ def test_erasure_leaves_figures_and_nothing_of_the_person(database: Database, se
         assert repos.find_by_id(conn, customer or 0, now=NOW).customer is None
         assert repos.search(conn, "王小明", plan=PLAN) == []
         assert not ivr.has_callback(conn, None)
+        pressed = conn.execute(sa.select(call_commands.c.target).order_by(call_commands.c.id)).scalars()
+        # dialled in the call; the own one, dialled in another's; and what is another's in both stays
+        assert list(pressed) == ["number:", "number:", f"number:{OTHER}"]
         told = conn.execute(sa.select(outbox.c.kind)).scalars().all()
         assert "customer.erased" in told
         entry = next(e for e in repos.list_audit(conn) if e["action"] == "erase")
@@ -259,6 +269,7 @@ def test_what_is_past_its_days_goes_and_can_be_counted_first(database: Database,
         "转写文字": 2,
         "联系历史": 1,
         "弹屏台账": 1,
+        "转接的号码": 3,
         "对外事件": 1,
         "审计": 2,
     }

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from cti.store import tables as t
 from cti.store.repos import outbox, personal
+from cti.store.repos.commands import forget_numbers
 from cti.store.repos.people import add_audit
 from cti.store.repos.personal import GONE, PLACES, Person
 from cti.store.tables_ivr import callbacks
@@ -46,6 +47,8 @@ def erase_person(
     _steps(conn, person)
     _scans(conn, person)
     _ledger(conn, person)
+    calls = next(p for p in PLACES if p.table is t.pops)
+    forget_numbers(conn, calls.mine(person), person.keys)
     for place in PLACES:
         _place(conn, place, person)
     ids = [r["id"] for r in found]

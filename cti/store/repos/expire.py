@@ -12,8 +12,10 @@ from sqlalchemy.engine import Connection
 
 from cti.config import EventSettings, PrivacySettings
 from cti.store import tables as t
+from cti.store.repos.commands import NO_NUMBER, dialled
 from cti.store.repos.erase import REMEMBERED, scrubbed
 from cti.store.repos.people import add_audit
+from cti.store.tables_control import call_commands
 from cti.store.tables_ivr import callbacks, ivr_requests, surveys
 from cti.store.tables_links import audit_horizons, deliveries, erasures, hook_deliveries, outbox
 from cti.store.tables_quality import recordings, transcripts
@@ -55,6 +57,8 @@ def rules(privacy: PrivacySettings, events: EventSettings, now: datetime) -> lis
         over = sa.and_(p.pbx_at < before, p.closed_at.is_not(None), named)
         bare = {"number_key": "", "number_display": "", "note": ""}
         found.append(Rule("弹屏台账", t.pops, over, before, bare, _scrub))
+        late = sa.and_(call_commands.c.asked_at < before, dialled())
+        found.append(Rule("转接的号码", call_commands, late, before, dict(NO_NUMBER)))
     if privacy.menu_days:
         before = ago(privacy.menu_days)
         found.append(Rule("回呼", callbacks, callbacks.c.ended_at < before, before))
