@@ -13,7 +13,9 @@ from cti.store.repos.commands import commands_of_call
 from screenpop import wire
 from screenpop.api import models as m
 from screenpop.api.pops import own_pop
+from screenpop.api.pressed import PressedOut, pressed
 from screenpop.api.route import ApiCall, ApiError, Route
+from screenpop.card import mask_text
 from screenpop.control import words
 from screenpop.control.control import Control, state
 from screenpop.control.targets import FLOWS
@@ -67,20 +69,6 @@ class TargetsOut(m.Out):
     queues: tuple[m.QueueName, ...]
     numbers: bool = Field(description="whether calls may be sent to numbers outside")
     flows: tuple[FlowTarget, ...]
-
-
-class PressedOut(m.Out):
-    id: str
-    agent: str
-    username: str
-    command: str
-    label: str
-    target: str
-    state: str
-    code: str
-    message: str
-    asked_at: wire.Instant
-    done_at: wire.Instant | None
 
 
 class PressedListOut(m.Out):
@@ -142,17 +130,7 @@ async def list_commands(call: ApiCall) -> PressedListOut:
         pop, _, _ = await own_pop(call, call.path["pop_id"])
         node, linkedid = pop.key
     rows = await call.ctx.db.run(lambda c: commands_of_call(c, node, linkedid))
-    items = []
-    for row in rows:
-        command = Command(row["command"])
-        items.append(
-            PressedOut(
-                **{k: row[k] for k in PressedOut.model_fields if k in row},
-                label=words.NAMES[command],
-                message=words.outcome(command, row["state"], row["code"]),
-            )
-        )
-    return PressedListOut(items=tuple(items))
+    return PressedListOut(items=pressed(rows, mask_text if call.masked else str))
 
 
 _ID = {"pop_id": str}

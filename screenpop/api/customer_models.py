@@ -9,6 +9,7 @@ from pydantic import Field
 
 from screenpop import wire
 from screenpop.api.models import In, Out, Text
+from screenpop.api.pressed import PressedOut
 
 Sort = Literal["new", "name", "code", "value"]
 Kind = Literal["company", "person"]
@@ -214,3 +215,4 @@ class ContactOut(Out):
     satisfaction: int | None
     recordings: tuple[CallPart, ...]
     complaints: tuple[int, ...] = Field(description="made during this call")
+    pressed: tuple[PressedOut, ...] = Field(description="call control: a supervisor's any, an agent's own")

@@ -13,10 +13,12 @@ from cti.domain.phone import parse
 from cti.domain.review import SEEN_BY_AGENT, ReviewState
 from cti.store.repos import complaint_lists
 from cti.store.repos import customer_edit as store
+from cti.store.repos.commands import commands_of_call
 from cti.store.repos.records import StaleVersion
 from cti.store.tables import complaints, contacts, customers
 from screenpop import card
 from screenpop.api import customer_models as m
+from screenpop.api.pressed import pressed
 from screenpop.api.route import ApiCall, ApiError, Route
 
 _GONE = ApiError(404, "no_such_customer", "没有找到这位客户，可能已被删除。")
@@ -118,22 +120,26 @@ def _change(row: RowMapping, hide: Any) -> m.ChangeOut:
 async def get_contact(call: ApiCall) -> m.ContactOut:
     contact_id, who, hide = call.path["contact_id"], call.who, _hide(call)
 
-    def read(conn: Connection) -> tuple[RowMapping | None, Sequence[RowMapping], Sequence[int]]:
+    def read(
+        conn: Connection,
+    ) -> tuple[RowMapping | None, Sequence[RowMapping], Sequence[int], Sequence[RowMapping]]:
         c = contacts.c
         query = sa.select(contacts, customers.c.name.label("customer_name"))
         joined = query.select_from(contacts.outerjoin(customers, customers.c.id == c.customer_id))
         row = conn.execute(joined.where(c.id == contact_id)).mappings().first()
         if row is None or not row["linkedid"]:
-            return row, (), ()
+            return row, (), (), ()
         of = complaints.c
         same = sa.select(of.id).where(of.node == row["node"], of.linkedid == row["linkedid"])
         made = conn.execute(same.order_by(of.id).limit(20)).scalars().all()
-        return row, complaint_lists.recordings_of(conn, row), made
+        orders = commands_of_call(conn, row["node"], row["linkedid"])
+        return row, complaint_lists.recordings_of(conn, row), made, orders
 
-    row, recorded, made = await call.ctx.db.run(read)
+    row, recorded, made, orders = await call.ctx.db.run(read)
     if row is None:
         raise ApiError(404, "no_such_contact", "没有找到这次联系，可能已按保存期限删除。")
     inside = who.has("qa", "qa_lead", "supervisor")
+    oversees = who.has("supervisor", "admin")
 
     def may_open(part: RowMapping) -> bool:
         published = part["review_state"] is not None and ReviewState(part["review_state"]) in SEEN_BY_AGENT
@@ -152,6 +158,7 @@ async def get_contact(call: ApiCall) -> m.ContactOut:
             for r in recorded
         ),
         complaints=tuple(made),
+        pressed=pressed([o for o in orders if oversees or (who.agent and who.agent == o["agent"])], hide),
     )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from cti.config import SoftphoneSettings
 from cti.domain.phone import parse
 from cti.store import repos
+from cti.store.repos.commands import count_commands
 from cti.store.repos.phone import quality_of
 from cti.store.tables import pops
 from screenpop.api import models as m
@@ -23,7 +24,9 @@ GAPS_SINCE = timedelta(days=7)
 async def get_ledger(call: ApiCall) -> m.LedgerOut:
     query, now, masked = call.query(m.LedgerQuery), call.ctx.now(), call.masked
 
-    def read(conn: Connection) -> tuple[list[RowMapping], dict[str, list[RowMapping]], list[RowMapping]]:
+    def read(
+        conn: Connection,
+    ) -> tuple[list[RowMapping], dict[str, list[RowMapping]], dict[tuple[str, str], int], list[RowMapping]]:
         select = sa.select(pops).order_by(pops.c.pbx_at.desc()).limit(query.limit)
         if query.agent:
             select = select.where(pops.c.agent == query.agent)
@@ -31,18 +34,30 @@ async def get_ledger(call: ApiCall) -> m.LedgerOut:
             select = select.where(pops.c.closed_at.is_(None))
         found = list(conn.execute(select).mappings())
         voices = quality_of(conn, [row["id"] for row in found])
-        return found, voices, list(repos.list_gaps(conn, since=now - GAPS_SINCE, limit=200))
+        pressed = count_commands(conn, [(row["node"], row["linkedid"]) for row in found])
+        return found, voices, pressed, list(repos.list_gaps(conn, since=now - GAPS_SINCE, limit=200))
 
-    rows, voices, gaps = await call.ctx.db.run(read)
+    rows, voices, pressed, gaps = await call.ctx.db.run(read)
     return m.LedgerOut(
-        items=tuple(_row(call, dict(row), voices.get(row["id"], []), masked=masked) for row in rows),
+        items=tuple(
+            _row(
+                call,
+                dict(row),
+                voices.get(row["id"], []),
+                pressed.get((row["node"], row["linkedid"]), 0),
+                masked=masked,
+            )
+            for row in rows
+        ),
         gaps=tuple(
             m.GapRow(node=g["node"], since=g["since"], until=g["until"], reason=g["reason"]) for g in gaps
         ),
     )
 
 
-def _row(call: ApiCall, row: Mapping[str, Any], voices: Iterable[RowMapping], *, masked: bool) -> m.LedgerRow:
+def _row(
+    call: ApiCall, row: Mapping[str, Any], voices: Iterable[RowMapping], pressed: int, *, masked: bool
+) -> m.LedgerRow:
     number = parse(row["number_display"], call.ctx.plan)
     return m.LedgerRow(
         id=row["id"],
@@ -68,6 +83,7 @@ def _row(call: ApiCall, row: Mapping[str, Any], voices: Iterable[RowMapping], *,
         total_ms=_ms(row["pbx_at"], row["acked_at"]) if row["pushed_at"] is not None else None,
         recovered=bool(row["recovered"]),
         voice=tuple(_voice(v, call.ctx.settings.softphone) for v in voices),
+        pressed=pressed,
     )
 
 

@@ -251,6 +251,7 @@ class LedgerRow(Out):
     total_ms: float | None = Field(description="null where `pushed_at` or `acked_at` is")
     recovered: bool
     voice: tuple[Voice, ...] = Field(description="legs in a browser; none of a hard phone")
+    pressed: int = Field(description="commands given in the call, by whomever")
 
 
 class GapRow(Out):

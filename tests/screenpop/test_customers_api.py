@@ -13,6 +13,7 @@ import openpyxl
 import sqlalchemy as sa
 
 from cti.store import repos
+from cti.store.repos.commands import apply_command
 from cti.store.repos.ivr import add_ivr_contact, save_score
 from cti.store.tables import complaints, customers
 from cti.store.tables_quality import recordings, reviews
@@ -129,6 +130,11 @@ async def _history(line: PopLine) -> int:
         conn.execute(sa.insert(recordings).values(started_at=now, **part))
         review = {"recording_id": "rec1", "state": "auto_scored", "auto_score": 71.0}
         conn.execute(sa.insert(reviews).values(created_at=now, updated_at=now, **review))
+        given = {"pop_id": "p9", "situation": "talking", "state": "done", "code": "", **call}
+        given |= {"asked_at": now.isoformat(), "done_at": now.isoformat()}
+        for agent, command, to in (("1001", "blind", "number:13900139000"), ("1002", "hangup", "")):
+            who = {"id": command, "agent": agent, "username": f"a{agent}", "command": command, "target": to}
+            apply_command(conn, {**given, **who})
         save_score(conn, at=now, score=5, agent="1001", number_key=KEY, **call)
         repos.add_complaint(
             conn,
@@ -160,6 +166,13 @@ async def test_time_line_and_contact_show_what_each_may_see(popline: PopLine) ->
     assert (whole["customer_name"], whole["summary"]) == ("王小明", "催件 138****8000")
     assert [(r["id"], r["open"]) for r in whole["recordings"]] == [("rec1", False)]
     assert len(whole["complaints"]) == 1
+    (mine,) = whole["pressed"]
+    assert (mine["label"], mine["target"]) == ("转接", "number:139****9000")
+    _, whole = await popline.api("GET", f"/contacts/{contact}", user="boss")
+    assert [(p["username"], p["command"]) for p in whole["pressed"]] == [
+        ("a1001", "blind"),
+        ("a1002", "hangup"),
+    ]
     _, whole = await popline.api("GET", f"/contacts/{contact}", user="qa")
     assert whole["recordings"][0]["open"] is True
     assert (await popline.api("GET", "/contacts/999", user="qa"))[0] == 404

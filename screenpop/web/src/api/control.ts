@@ -48,10 +48,24 @@ export interface Targets {
   flows: { name: string; label: string }[]
 }
 
+/** One command that was given in a call; `target` is KIND:TO. */
+export interface Pressed {
+  id: string
+  agent: string
+  username: string
+  command: Command
+  target: string
+  state: 'pending' | 'done' | 'failed'
+  code: string
+  asked_at: string
+  done_at: string | null
+}
+
 const PATIENCE_MS = 90_000 // the service answers when it knows what came of a command
 
 export const control = {
   targets: () => request<Targets>('GET', '/calls/targets'),
+  pressed: (popId: string) => request<{ items: Pressed[] }>('GET', `/calls/${encodeURIComponent(popId)}/commands`),
   order: (popId: string, id: string, command: Command, target?: Target) =>
     request<CommandState>('POST', `/calls/${encodeURIComponent(popId)}/commands`, {
       body: { id, command, ...(target ? { target } : {}) },

@@ -1,5 +1,6 @@
 /** Customers beyond the pop: the list, the edit of a record, one contact. */
 import { request } from './client'
+import type { Pressed } from './control'
 import type { Tier } from './types'
 
 export type Sort = 'new' | 'name' | 'code' | 'value'
@@ -106,6 +107,7 @@ export interface ContactAnswer {
   satisfaction: number | null
   recordings: { id: string; agent: string; started_at: string; open: boolean }[]
   complaints: number[]
+  pressed: Pressed[]
 }
 
 export type Query = Record<string, string | number | boolean | undefined>

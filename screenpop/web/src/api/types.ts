@@ -374,6 +374,7 @@ export interface LedgerRow {
   total_ms: number | null
   recovered: boolean
   voice: Voice[]
+  pressed: number // commands given in the call
 }
 
 /** Whether a talk is recorded; `since`: paused from then on. */

@@ -18,4 +18,5 @@ export default {
     busy: 'The command before is still under way', pbx_away: 'The PBX is away: nothing was sent', pbx_refused: 'The PBX did not do it; perhaps they have hung up', lost: 'The PBX went away; the command had no effect',
     no_effect: 'The command had no effect in time', restarted: 'The service was restarted; the command had no effect', target_failed: 'No answer there: the caller is back with you', number_not_allowed: 'Calls may not be sent to this number',
   },
+  pressed: { title: 'Pressed', show: 'Who pressed what', none: '—', times: '{n}', pending: 'under way', done: 'done', failed: 'had no effect', erased: 'number erased' },
 }

@@ -18,4 +18,5 @@ export default {
     busy: '上一条指令还在执行，请稍候', pbx_away: '与交换机断开，指令没有发出', pbx_refused: '交换机没有执行，可能对方已经挂机', lost: '与交换机的连接中断，指令没有生效',
     no_effect: '指令在规定时间内没有生效', restarted: '服务曾重启，指令没有生效', target_failed: '对方没有接听，客户已回到本机', number_not_allowed: '不允许转到这个号码',
   },
+  pressed: { title: '操作', show: '谁按了什么', none: '—', times: '{n} 次', pending: '执行中', done: '已完成', failed: '没有生效', erased: '号码已删除' },
 }
