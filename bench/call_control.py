@@ -1,6 +1,7 @@
 """Call control: from the click to the PBX's own event that it has acted, at 200 agents talking.
 
-A real Asterisk, SIPp phones without sound, and ``laidian run`` as an owner runs it. Every agent talks; a few
+A real Asterisk, SIPp phones without sound, and ``laidian run`` as an owner runs it, with the self-service:
+callers press 0 in the welcome. Every agent talks; a few
 colleagues are free, to be consulted and to be transferred to. Commands go through HTTP; the time of acting is
 the PBX's time stamp of the first event that the command causes (same machine, same clock). At the end
 everybody is hung up by command, and what is left in Asterisk is counted: channels, bridges, rooms.
@@ -43,9 +44,7 @@ from screenpop.auth import token_hash
 
 FIRST, COLLEAGUES = 2001, 8
 PHONES_PER_PROCESS = 50
-LEFT_OUT = {
-    "ivr": "with the self-service on, every caller of the bench would go through the menus before a queue",
-}
+TO_A_PERSON = (scenario.wait(1.5), scenario.dtmf("0"))  # what callers do in the welcome
 
 
 def main() -> dict[str, Any]:
@@ -67,6 +66,7 @@ def _settings(folder: Path, agents: int) -> Settings:
         queues=[{"name": "hotline", "label": "热线", "did": "95001", "strategy": "random", "wrapup_s": 0}],
         store={"url": f"sqlite:///{folder / 'bench.db'}"},
         web={"port": free_tcp()},
+        agi={"enabled": True, "port": free_tcp(), "survey": False},
         pop={"journal": folder / "journal", "wrapup_s": 0},
         ami=[{"name": "pbx1", "port": ami, "username": "laidian", "secret": secret}],
         asterisk={
@@ -106,7 +106,7 @@ async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
                 await _ready(run)
                 await _answer(phones, settings)
                 callers = [(f"1380{i:07d}", "") for i in range(agents)]
-                await phones.calls("95001", callers, per_second=10, hold=None)
+                await phones.calls("95001", callers, per_second=10, hold=None, steps=TO_A_PERSON)
                 everybody = [Agent(run, n.number, t) for n, t in zip(settings.agents, tokens, strict=True)]
                 busy = everybody[:agents]
                 if not await _until(lambda: _all_talk(busy), 60 + agents):
@@ -127,7 +127,6 @@ async def _measure(folder: Path, agents: int, rounds: int) -> dict[str, Any]:
         "commands": commands,
         "click_to_act_ms": {name: _figures(times) for name, times in run.acted.items()},
         "click_to_answer_ms": {name: _figures(times) for name, times in run.told.items()},
-        "left_out": LEFT_OUT,
         "failed": run.faults[:50],
         "failures": len(run.faults),
         "left_in_asterisk": left,
@@ -155,6 +154,9 @@ async def _rounds(busy: Sequence[Agent], colleagues: Sequence[Agent], rounds: in
 async def _all_commands(agent: Agent, colleague: Agent) -> None:
     """One agent with a caller, one without; at the end it is so again."""
     await agent.press("hold")
+    await agent.press("resume")
+    await agent.press("ivr", "waybill", "flow")
+    await agent.situation("ivr")
     await agent.press("resume")
     await _consult(agent, colleague)
     await agent.press("cancel")
@@ -269,6 +271,7 @@ def _file(folder: Path, settings: Settings) -> Path:
     lines = [
         f"[store]\nurl = {json.dumps(settings.store.url)}",
         f"[web]\nport = {settings.web.port}",
+        f"[agi]\nenabled = true\nport = {settings.agi.port}\nsurvey = false",
         "[quality]\nworkers = 0",
         f"[pop]\njournal = {json.dumps(str(settings.pop.journal))}\nwrapup_s = 0",
         f'[[ami]]\nname = "pbx1"\nport = {node.port}\nusername = "{node.username}"',

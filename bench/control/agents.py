@@ -51,6 +51,7 @@ ACTS = {
     "complete": frozenset({"given"}),
     "leave": frozenset({"BridgeLeave", "Hangup"}),
     "blind": frozenset({"blind"}),
+    "ivr": frozenset({"ivr"}),
     "rejoin": frozenset({"lost"}),
     "hangup": frozenset({"BridgeLeave", "Hangup"}),
 }
@@ -100,11 +101,11 @@ class Agent:
             await asyncio.sleep(0.05)
         self.run.faults.append(f"{wanted}: {control}")
 
-    async def press(self, command: str, to: str = "") -> None:
+    async def press(self, command: str, to: str = "", kind: str = "agent") -> None:
         """One command, measured."""
         body: dict[str, Any] = {"id": str(uuid.uuid4()), "command": command}
         if to:
-            body["target"] = {"kind": "agent", "to": to}
+            body["target"] = {"kind": kind, "to": to}
         clicked = time.time()
         answer = await self.api("POST", f"/calls/{self.pop}/commands", body)
         answered = time.time()
