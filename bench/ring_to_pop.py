@@ -33,8 +33,9 @@ import psycopg
 import sqlalchemy as sa
 
 from asterisk_conf.ports import free_tcp
-from bench import lookup, machine
+from bench import machine
 from bench.pops.pbx import FIRST_AGENT
+from bench.stock import fill
 from bench.stolen import Stolen, watched
 from cti.store import repos
 from cti.store.db import Database
@@ -74,45 +75,27 @@ def _sqlite(seconds: float, customers: int) -> dict[str, Any]:
         file = Path(folder) / "bench.db"
         database = Database(f"sqlite:///{file}")
         upgrade(database)
-        lookup._fill_sqlite(file, customers)
+        fill.fill_sqlite(file, customers)
         result = _measure(database, f"sqlite:///{file}", seconds, customers)
         database.close()
         return {"customers": customers, **result}
 
 
 def _postgresql(seconds: float, numbers: int) -> dict[str, Any]:
-    from tests.plugins.postgres import start_cluster, stop_cluster
-
-    # durable as in use: unlike the look-up bench, this one writes
-    settings = ("shared_buffers=4GB", "maintenance_work_mem=512MB", "max_wal_size=8GB", "jit=off")
     try:
-        cluster = start_cluster(settings)
+        with fill.postgresql(numbers, durable=True) as (database, raw):
+            _hurry(_server(raw))
+            url = database.url.render_as_string(hide_password=False)
+            result = _measure(database, url, seconds, min(fill.RICH, numbers // 2))
     except RuntimeError as e:
         return {"left_out": str(e)}
-    try:
-        url = cluster.url(cluster.create())
-        database = Database(url)
-        upgrade(database)
-        dsn = f"host={cluster.folder} user=postgres dbname={database.url.database}"
-        with psycopg.connect(dsn, autocommit=True) as raw:
-            lookup._fill_postgresql(raw, numbers)
-            raw.execute("CHECKPOINT")  # what the filling left to write is not the hotline's burden
-            _warm(raw)
-        _hurry(cluster.process.pid)
-        result = _measure(database, url, seconds, min(lookup.RICH, numbers // 2))
-        database.close()
-    finally:
-        stop_cluster(cluster)
     return {"numbers": numbers, **result}
 
 
-def _warm(raw: psycopg.Connection[Any]) -> None:
-    """Tables and indexes in memory, as on a server that has worked for a day (PostgreSQL: pg_prewarm)."""
-    raw.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
-    raw.execute(
-        "SELECT pg_prewarm(oid) FROM pg_class"
-        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"
-    )
+def _server(raw: psycopg.Connection[Any]) -> int:
+    """Process id of the PostgreSQL server."""
+    (folder,) = raw.execute("SHOW data_directory").fetchone() or ("",)
+    return int(Path(folder, "postmaster.pid").read_text().split()[0])
 
 
 def _measure(database: Database, url: str, seconds: float, customers: int) -> dict[str, Any]:

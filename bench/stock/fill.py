@@ -52,28 +52,29 @@ def name(i: int) -> str:
 
 
 @contextmanager
-def postgresql(numbers: int) -> Iterator[tuple[Database, psycopg.Connection[Any]]]:
+def postgresql(numbers: int, *, durable: bool = False) -> Iterator[tuple[Database, psycopg.Connection[Any]]]:
     """A private server with that many numbers (half as many customers): ours and a raw connection.
 
-    RuntimeError with the reason where no server can be had.
+    `durable` as in use, for what writes. What the filling left to write is on the disk, tables and indexes
+    are in memory, as on a server that has worked for a day. RuntimeError where no server can be had.
     """
     # the tests' way of getting a private server
     from tests.plugins.postgres import start_cluster, stop_cluster
 
-    settings = (
-        "fsync=off",
-        "shared_buffers=1GB",
-        "maintenance_work_mem=512MB",
-        "max_wal_size=8GB",
-        "jit=off",
-    )
-    cluster = start_cluster(settings)
+    settings = ("shared_buffers=4GB", "maintenance_work_mem=512MB", "max_wal_size=8GB", "jit=off")
+    cluster = start_cluster((*settings, f"fsync={'on' if durable else 'off'}"))
     try:
         database = Database(cluster.url(cluster.create()))
         upgrade(database)
         dsn = f"host={cluster.folder} user=postgres dbname={database.url.database}"
         with psycopg.connect(dsn, autocommit=True) as raw:
             fill_postgresql(raw, numbers)
+            raw.execute("CHECKPOINT")
+            raw.execute("CREATE EXTENSION IF NOT EXISTS pg_prewarm")
+            raw.execute(
+                "SELECT pg_prewarm(oid) FROM pg_class"
+                " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'i')"
+            )
             yield database, raw
         database.close()
     finally:
