@@ -21,6 +21,11 @@ average when the run began; with more than one per core the absolutes are worth 
 All customers, calls and events are synthetic; the AMI events have the headers of a real queue call.
 """
 ABOUT = {
+    "call_control": "Call control on a real Asterisk, 200 agents talking: from the click to the PBX's own "
+    "event that it has acted, to the page's answer, and what is left in Asterisk at the end.",
+    "live_help": "Live help: from speech to text and to the hint with 1, 4 and 8 talks at once, what a talk "
+    "costs, the score from live text beside the score from the recording, and what is left after many calls.",
+    "wall_board": "Wall board: 1,000 agents, 20 calls a second, the service without viewers and with five.",
     "ami_ingest": "AMI ingest: 200,000 events over a real socket to a callback, beside the peers. "
     "`ours` reads what the tracker needs, `ours_all` every event, `ours_tracker` feeds the tracker as well.",
     "end_to_score": "End of call to score with one speech worker, one call in four a complaint; "

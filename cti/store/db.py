@@ -209,7 +209,8 @@ def _engine(url: URL, size: int, *, read_only: bool) -> Engine:
     if url.get_backend_name() == "sqlite":
         return _sqlite_engine(url, size, read_only=read_only)
     limit_ms = int(STATEMENT_TIMEOUT_S * 1000)
-    options = f"-c statement_timeout={limit_ms} -c timezone=UTC"
+    # a parallel plan of some nightly count would take every core from the calls (bench ring_to_pop)
+    options = f"-c statement_timeout={limit_ms} -c timezone=UTC -c max_parallel_workers_per_gather=0"
     if read_only:
         options += " -c default_transaction_read_only=on"
     return sa.create_engine(
