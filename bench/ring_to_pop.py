@@ -116,7 +116,7 @@ def _measure(database: Database, url: str, seconds: float, customers: int) -> di
             _say(pages, *tokens, "")
             if _line(pages) != "ready":
                 raise SystemExit("the pages are not ready")
-            time.sleep(2.0)  # the states of a thousand agents are told
+            _planned(folder / "service.log")  # also: the states of a thousand agents are told
             before, begin = psutil.Process(service.pid).cpu_times(), datetime.now(UTC)
             with watched() as stolen:
                 _say(pbx, "go")
@@ -260,6 +260,16 @@ def _ready(port: int, log: Path) -> None:
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise SystemExit(f"the service is not ready: {log.read_text(encoding='utf-8')[-2000:]}")
+
+
+def _planned(log: Path) -> None:
+    """Wait until the tasks of the day are planned: on a working day that is done before the first call."""
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        if "the day is planned" in log.read_text(encoding="utf-8"):
+            return
+        time.sleep(0.5)
+    raise SystemExit("the day was not planned")
 
 
 if __name__ == "__main__":
