@@ -32,6 +32,7 @@ WRITE_DEADLINE_S = 5.0
 BUSY_TIMEOUT_S = 10.0
 STATEMENT_TIMEOUT_S = 30.0  # PostgreSQL's own limit, behind the deadlines of the callers
 CONNECT_TIMEOUT_S = 3
+BESIDE = 8  # connections of `begin` on top of those of the threads: a look-up never waits for nightly work
 
 
 @dataclass(slots=True)
@@ -216,7 +217,7 @@ def _engine(url: URL, size: int, *, read_only: bool) -> Engine:
     return sa.create_engine(
         url,
         pool_size=size,
-        max_overflow=0,
+        max_overflow=BESIDE,
         pool_timeout=CONNECT_TIMEOUT_S,
         # a write must not be tried twice, so its connection is tested first; a read is simply repeated
         pool_pre_ping=not read_only,
@@ -234,7 +235,7 @@ def _sqlite_engine(url: URL, size: int, *, read_only: bool) -> Engine:
         url,
         poolclass=sa.pool.QueuePool,
         pool_size=size,
-        max_overflow=0,
+        max_overflow=BESIDE,
         pool_timeout=BUSY_TIMEOUT_S,
         connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_S, "cached_statements": 512},
     )

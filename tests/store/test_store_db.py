@@ -79,6 +79,17 @@ async def test_exception_rolls_back(database: Database) -> None:
     assert await database.run(_gaps) == 0
 
 
+async def test_nightly_work_takes_no_connection_from_the_threads(database_url: str) -> None:
+    """While background work holds connections as `begin` gives them, every thread still has its own."""
+    database = Database(database_url, threads=2)
+    try:
+        with database.begin(write=False) as first, database.begin(write=False) as second:
+            assert (_one(first), _one(second)) == (1, 1)
+            assert await asyncio.gather(*(database.run(_one, deadline=2) for _ in range(8))) == [1] * 8
+    finally:
+        database.close()
+
+
 async def test_reading_cannot_write(database: Database) -> None:
     """A statement that changes anything fails without ``write=True``."""
     statement = sa.insert(gaps).values(node="n", since=sa.func.current_timestamp(), reason="x")
