@@ -169,6 +169,7 @@ def _settings(folder: Path, url: str, port: int, ami: int) -> Path:
         f"[store]\nurl = {json.dumps(url)}",
         f"[web]\nport = {port}",
         f"[pop]\njournal = {json.dumps(str(folder / 'journal'))}",
+        '[tiers]\nnightly = ""',  # a store that is new would recompute everybody now, not at night
         f'[[ami]]\nname = "pbx1"\nport = {ami}\nusername = "bench"\nsecret = "bench"',
         *(f'[[queues]]\nname = "{q}"\nlabel = "{q}"\nwrapup_s = 5' for q in ("all", "hunt")),
         *(f'[[agents]]\nnumber = "{n}"' for n in range(FIRST_AGENT, FIRST_AGENT + AGENTS)),
