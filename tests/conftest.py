@@ -14,4 +14,5 @@ pytest_plugins: list[str] = [
     "tests.plugins.qa",
     "tests.plugins.qa_desk",
     "tests.plugins.phone_desk",
+    "tests.plugins.control_desk",
 ]

@@ -17,6 +17,7 @@ import aiohttp
 import pytest
 from sqlalchemy.engine import Connection
 
+from asterisk_conf.instance import Instance
 from asterisk_conf.ports import free_tcp
 from cti.config import Settings
 from cti.domain.call import CallEvent, CallEventKind, CallKey, Direction
@@ -122,6 +123,20 @@ def hotline_settings(url: str, folder: Path, **sections: Any) -> Settings:
     for name, value in sections.items():
         values[name] = values.get(name, {}) | value if isinstance(value, dict) else value
     return Settings(**values)
+
+
+def pbx_sections(asterisk: Instance, wrapup_s: int) -> dict[str, Any]:
+    """Settings of a service that listens to this Asterisk."""
+    s = asterisk.settings
+    node = {
+        "name": "pbx1",
+        "port": s.asterisk.ami_port,
+        "username": s.asterisk.ami_username,
+        "secret": s.asterisk.ami_secret.get_secret_value(),
+    }
+    queues = [{"name": q.name, "label": q.label, "did": q.did, "wrapup_s": wrapup_s} for q in s.queues]
+    agents = [a.model_dump() for a in s.agents]
+    return {"ami": [node], "agents": agents, "queues": queues}
 
 
 class Page:

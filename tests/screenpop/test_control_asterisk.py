@@ -4,105 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from asterisk_conf.instance import Instance
 from asterisk_conf.softphones import Phones
-from cti.store.tables_quality import recordings
 from tests.ami.tcp_proxy import Proxy
-from tests.plugins.screenpop import WANG, Page, PopLine
-from tests.screenpop.test_pop_asterisk import pbx_sections
+from tests.plugins.control_desk import Desk, desks, empty, recorded
+from tests.plugins.screenpop import WANG
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("asterisk")]
-
-
-class Desk:
-    """An agent's page and what is ordered from it."""
-
-    def __init__(self, popline: PopLine, page: Page, user: str) -> None:
-        self.popline, self.page, self.user = popline, page, user
-        self.pop: dict[str, Any] = {}
-
-    async def ring(self) -> dict[str, Any]:
-        """The next pop."""
-        self.pop = await self.page.next("pop")
-        return self.pop
-
-    async def situation(self, *wanted: str) -> dict[str, Any]:
-        """Wait until the page is told one of these."""
-        control = self.pop.get("control") or {}
-        while control.get("situation") not in wanted:
-            update = await self.page.next("pop_update")
-            if update["id"] == self.pop["id"]:
-                self.pop.update(update["changes"])
-                control = self.pop.get("control") or {}
-        return dict(control)
-
-    async def order(self, command: str, kind: str = "", to: str = "", id: str = "") -> tuple[int, Any]:
-        """Press a button."""
-        body: dict[str, Any] = {"id": id or str(uuid.uuid4()), "command": command}
-        if kind:
-            body["target"] = {"kind": kind, "to": to}
-        return await self.popline.api("POST", f"/calls/{self.pop['id']}/commands", user=self.user, body=body)
-
-    async def wrap_up(self) -> str:
-        """The talk is over for this agent: 话后完成; how it ended."""
-        while self.pop["call"]["state"] != "wrapup":
-            update = await self.page.next("pop_update")
-            self.pop.update(update["changes"] if update["id"] == self.pop["id"] else {})
-        body = {"note": "已转出", "disposition": "查件"}
-        path = f"/pops/{self.pop['id']}/wrapup"
-        return str((await self.popline.api("POST", path, user=self.user, body=body))[1]["reason"])
-
-    async def done(self, command: str, kind: str = "", to: str = "") -> None:
-        """Press a button; it must have worked."""
-        status, answer = await self.order(command, kind, to)
-        assert (status, answer.get("state")) == (200, "done"), answer
-
-
-@pytest.fixture
-def pbx(start_asterisk: Callable[..., Instance]) -> Instance:
-    """An Asterisk that records."""
-    return start_asterisk(recording={"enabled": True})
-
-
-@pytest.fixture
-async def handsets(pbx: Instance) -> AsyncIterator[Phones]:
-    async with Phones(pbx.settings) as phones:
-        yield phones
-
-
-@asynccontextmanager
-async def desks(
-    start_popline: Callable[..., Any],
-    url: str,
-    asterisk: Instance,
-    *users: str,
-    ami_port: int = 0,
-    **more: Any,
-) -> AsyncIterator[tuple[Desk, ...]]:
-    """A service on this Asterisk and a page for each user."""
-    sections = pbx_sections(asterisk, 2)
-    sections["ami"][0]["port"] = ami_port or sections["ami"][0]["port"]
-    popline: PopLine = await start_popline(url, **sections, **more)
-    fleet = popline.parts.fleet
-    assert fleet is not None
-    await fleet.client("pbx1").wait_ready()
-    async with AsyncExitStack() as stack:
-        pages = [await stack.enter_async_context(popline.page(user)) for user in users]
-        yield tuple(Desk(popline, page, user) for page, user in zip(pages, users, strict=True))
-
-
-async def empty(asterisk: Instance) -> None:
-    """Nothing is left in Asterisk: no channel, no bridge."""
-    async with asyncio.timeout(10):
-        while (await asyncio.to_thread(asterisk.status)).channels:
-            await asyncio.sleep(0.05)
 
 
 async def test_hold_resume_and_hang_up_each_once(
@@ -159,13 +72,6 @@ async def test_blind_transfer_to_agent_shows_the_caller(
         await two.done("hangup")
         await call.result()
         await empty(pbx)
-
-
-async def recorded(popline: PopLine) -> list[Any]:
-    """The recordings, oldest first."""
-    await popline.parts.ctx.ledger.settled(10)
-    query = sa.select(recordings).order_by(recordings.c.started_at)
-    return list(await popline.parts.ctx.db.run(lambda c: c.execute(query).mappings().all()))
 
 
 async def consulting(one: Desk, two: Desk, handsets: Phones) -> Any:

@@ -9,8 +9,8 @@ import pytest
 
 from asterisk_conf.scenario import dtmf, wait
 from tests.plugins.agi import OWN
+from tests.plugins.control_desk import desks, empty
 from tests.plugins.screenpop import WANG
-from tests.screenpop.test_control_asterisk import desks, empty
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("asterisk")]
 

@@ -11,23 +11,9 @@ import pytest
 
 from asterisk_conf.instance import Instance
 from asterisk_conf.softphones import Phones
-from tests.plugins.screenpop import SHARED, WANG, PopLine
+from tests.plugins.screenpop import SHARED, WANG, PopLine, pbx_sections
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("asterisk")]
-
-
-def pbx_sections(asterisk: Instance, wrapup_s: int) -> dict[str, Any]:
-    """Settings of a service that listens to this Asterisk."""
-    s = asterisk.settings
-    node = {
-        "name": "pbx1",
-        "port": s.asterisk.ami_port,
-        "username": s.asterisk.ami_username,
-        "secret": s.asterisk.ami_secret.get_secret_value(),
-    }
-    queues = [{"name": q.name, "label": q.label, "did": q.did, "wrapup_s": wrapup_s} for q in s.queues]
-    agents = [a.model_dump() for a in s.agents]
-    return {"ami": [node], "agents": agents, "queues": queues}
 
 
 @asynccontextmanager

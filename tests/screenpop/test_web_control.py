@@ -15,8 +15,8 @@ from playwright.async_api import Page, expect
 from asterisk_conf.instance import Instance
 from asterisk_conf.softphones import Phones
 from tests.plugins.browser import VIEWPORT, chromium, keep, new_page, sign_in
+from tests.plugins.control_desk import empty
 from tests.plugins.screenpop import WANG
-from tests.screenpop.test_control_asterisk import empty
 from tests.screenpop.test_pop_asterisk import listening
 
 pytestmark = [
