@@ -12,8 +12,6 @@ from datetime import UTC, datetime, timedelta, timezone
 from functools import cache
 from typing import Any
 
-from sqlalchemy.dialects import sqlite
-from sqlalchemy.dialects.postgresql import psycopg
 from sqlalchemy.engine import Connection
 
 from cti.domain import waybill as waybill_domain
@@ -21,7 +19,7 @@ from cti.domain.customer import Customer, Lookup, Outcome, WaybillSummary
 from cti.domain.phone import Number, NumberClass
 from cti.store.repos import parts
 from cti.store.repos.build import customer_from, history_from, waybill_from
-from cti.store.repos.common import driver_rows
+from cti.store.repos.common import prepared
 
 Row = Mapping[str, Any]
 Rows = dict[str, list[Row]]
@@ -129,9 +127,6 @@ def _fetch(conn: Connection, what: str, values: dict[str, Any]) -> Rows:
     return _plan(conn.dialect.name)[what](conn, values)
 
 
-# SQLAlchemy's text for SQLite writes LIMIT with an OFFSET that is a parameter
-_OFFSET = {f"param_{i}": 0 for i in range(1, 9)}
-
 Fetch = Callable[[Connection, dict[str, Any]], Rows]
 
 
@@ -149,40 +144,30 @@ def _plan(dialect: str) -> dict[str, Fetch]:
 
 
 def _in_one(matched: parts.Select, extra: dict[str, parts.Select], history: bool) -> Fetch:
-    query = parts.whole(matched, extra) if history else parts.listed(matched)
-    dialect = psycopg.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy left this one untyped
-    compiled = query.compile(dialect=dialect)
-    text, constants = str(compiled), compiled.params
+    asked = prepared("postgresql", parts.whole(matched, extra) if history else parts.listed(matched))
 
     def fetch(conn: Connection, values: dict[str, Any]) -> Rows:
-        (row,) = driver_rows(conn, text, {**constants, **values})
+        (row,) = asked.rows(conn, values)
         return {name: found or [] for name, found in row.items()}
 
     return fetch
 
 
 def _one_by_one(matched: parts.Select, extra: dict[str, parts.Select], history: bool) -> Fetch:
-    who = _sqlite_text(matched)
-    others = {name: _sqlite_text(part) for name, part in extra.items()}
-    of_customer = {n: _sqlite_text(p) for n, p in parts.history_parts(parts.CID).items()} if history else {}
+    who = prepared("sqlite", matched)
+    others = {name: prepared("sqlite", part) for name, part in extra.items()}
+    about = parts.history_parts(parts.CID) if history else {}
+    of_customer = {name: prepared("sqlite", part) for name, part in about.items()}
 
     def fetch(conn: Connection, values: dict[str, Any]) -> Rows:
-        values = {**_OFFSET, **values, "now": values["now"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")}
-
-        def rows(text: str) -> list[Row]:
-            return list[Row](driver_rows(conn, text, values))
-
-        found: Rows = {"who": rows(who)}
+        values = {**values, "now": values["now"].astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f")}
+        found: Rows = {"who": list(who.rows(conn, values))}
         ids = {row["id"] for row in found["who"]}
         if len(ids) == 1:
             values["cid"] = ids.pop()
-            found |= {name: rows(text) for name, text in of_customer.items()}
+            found |= {name: list(part.rows(conn, values)) for name, part in of_customer.items()}
         if not found["who"] or "itself" in others:
-            found |= {name: rows(text) for name, text in others.items()}
+            found |= {name: list(part.rows(conn, values)) for name, part in others.items()}
         return found
 
     return fetch
-
-
-def _sqlite_text(part: parts.Select) -> str:
-    return str(part.compile(dialect=sqlite.dialect(paramstyle="named")))

@@ -6,11 +6,14 @@ walks through a table. All ways but parts of names are asked in one statement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection
 
 from cti.domain import waybill as waybill_domain
@@ -18,8 +21,10 @@ from cti.domain.customer import Customer, WaybillSummary
 from cti.domain.phone import DEFAULT_PLAN, Plan, parse
 from cti.store.repos import grams, parts
 from cti.store.repos.build import Row, customer_from, waybill_from
-from cti.store.repos.name_parts import ids_by_part
+from cti.store.repos.common import Prepared, prepared
+from cti.store.repos.name_parts import by_part
 from cti.store.tables import customers, numbers, waybills
+from cti.store.types import Id
 
 MAX_QUERY = 64
 MIN_DIGITS = 4  # fewer digits would list half of the store
@@ -58,9 +63,8 @@ def search_ids(conn: Connection, query: str, *, plan: Plan = DEFAULT_PLAN, limit
     ids = list(_ids(conn, text, plan, limit))
     number = waybill_domain.clean_number(text)
     if number is not None:
-        sides = sa.select(waybills.c.sender_customer_id, waybills.c.receiver_customer_id)
-        these = sides.where(_starts(waybills.c.number, number)).order_by(waybills.c.number).limit(limit)
-        ids += [i for row in conn.execute(these) for i in row if i is not None]
+        sides = _rows(conn, "sides", {**_values("number", number), "limit": limit})
+        ids += [i for row in sides for i in row.values() if i is not None]
     return list(dict.fromkeys(ids))[:limit]
 
 
@@ -69,87 +73,129 @@ def _ids(conn: Connection, text: str, plan: Plan, limit: int) -> dict[int, str]:
     digits = "".join(c for c in text if c.isdigit() and c.isascii())
     named = not (digits and digits == text)
     ways = _ways(text, digits, plan, named=named)
+    values = {name: value for _, some in ways.values() for name, value in some.items()}
     found: dict[int, str] = {}
-    for way, i in _ask(conn, ways, limit):
-        found.setdefault(i, ways[way][0])
+    rows = _asked(conn.dialect.name, tuple(ways)).rows(conn, {**values, "limit": limit})
+    whys = [why for why, _ in ways.values()]
+    for row in sorted(rows, key=lambda row: row["way"]):  # inside of a way they stay as they came
+        found.setdefault(row["id"], whys[row["way"]])
     if named and len(found) < limit and (terms := grams.query_terms(text)):
-        names = _ranked(conn, text, ids_by_part(conn, terms, enough=limit, most=limit * 5))
-        for i in names:
+        for i in _ranked(text, by_part(conn, terms, enough=limit, most=limit * 5)):
             found.setdefault(i, "name")
     return found
 
 
-Way = tuple[str, sa.ColumnElement[int], Sequence[sa.ColumnElement[bool]], sa.ColumnElement[Any] | None]
-
-
-def _ways(text: str, digits: str, plan: Plan, *, named: bool) -> list[Way]:
-    """Why, which column, by what range of which index, and the order inside of it."""
-    key, owner = numbers.c.key, numbers.c.customer_id
+def _ways(text: str, digits: str, plan: Plan, *, named: bool) -> dict[str, tuple[str, dict[str, str]]]:
+    """The ways to ask, the best first: why a row of it was found, and the values that it is asked with."""
+    ways: dict[str, tuple[str, dict[str, str]]] = {}
     whole = parse(text, plan).key
-    ways: list[Way] = []
     if whole:
-        ways.append(("whole", owner, (key == whole,), None))
-    ways.append(("code", customers.c.id, (customers.c.code == text,), None))
+        ways["whole"] = ("whole", {"whole": whole})
+    ways["code"] = ("code", {"code": text})
     if len(digits) >= MIN_DIGITS:
         # a beginning, of a mobile or with the area code; eight digits may be an ending too
         why = "suffix" if len(digits) == 8 else "number"
-        ways.append((why, owner, (_starts(key, f"mobile:{digits}"),), key))
+        ways["mobile"] = (why, _values("mobile", f"mobile:{digits}"))
         if len(digits) == 8:
-            ways.append((why, owner, (numbers.c.suffix == digits,), None))
+            ways["suffix"] = (why, {"suffix": digits})
         if digits.startswith("0"):
             area = 3 if digits[1] in "12" else 4
             fixed = f"fixed:{digits[:area]}-{digits[area:]}" if len(digits) > area else f"fixed:{digits}"
-            ways.append((why, owner, (_starts(key, fixed),), key))
+            ways["fixed"] = (why, _values("fixed", fixed))
     if named:
-        ways.append(("name", customers.c.id, (_starts(customers.c.name, text),), customers.c.name))
+        ways["name"] = ("name", _values("name", text))
     return ways
-
-
-def _ask(conn: Connection, ways: Sequence[Way], limit: int) -> list[tuple[int, int]]:
-    """All ways in one statement, each a short range of its own: (place of the way, customer).
-
-    A planner that is given them as one condition may rather walk through all customers.
-    """
-    several = []
-    for place, (_, column, conditions, order) in enumerate(ways):
-        one = sa.select(sa.literal_column(str(place), sa.Integer).label("way"), column.label("id"))
-        one = one.where(*conditions).limit(limit)
-        few = (one if order is None else one.order_by(order)).subquery()
-        several.append(sa.select(few.c.way, few.c.id))
-    rows = [(row.way, row.id) for row in conn.execute(sa.union_all(*several))]
-    return sorted(rows, key=lambda row: row[0])  # inside of a way they stay as they came
-
-
-def _starts(column: sa.ColumnElement[str], prefix: str) -> sa.ColumnElement[bool]:
-    """A prefix as a range, which any B-tree serves that orders byte by byte."""
-    return sa.and_(column >= prefix, column < prefix + LAST)
 
 
 def _waybills(conn: Connection, text: str, limit: int) -> list[WaybillSummary]:
     number = waybill_domain.clean_number(text)
     if number is None:
         return []
-    starts = _starts(waybills.c.number, number)
-    query = sa.select(*parts.WAYBILL_COLUMNS).where(starts).order_by(waybills.c.number).limit(limit)
-    return [waybill_from(dict(row)) for row in conn.execute(query).mappings()]
+    rows = _rows(conn, "waybills", {**_values("number", number), "limit": limit})
+    return [waybill_from(row) for row in rows]
 
 
-def _ranked(conn: Connection, text: str, ids: Sequence[int]) -> list[int]:
+def _ranked(text: str, names: Mapping[int, str]) -> list[int]:
     """The whole name first, then names that begin so, then the rest."""
-    if not ids:
-        return []
-    rows = conn.execute(sa.select(customers.c.id, customers.c.name).where(customers.c.id.in_(ids)))
     wanted = grams.folded(text)
 
-    def rank(row: Any) -> tuple[bool, bool, str, int]:
-        name = grams.folded(row.name)
-        return (name != wanted, not name.startswith(wanted), row.name, row.id)
+    def rank(i: int) -> tuple[bool, bool, str, int]:
+        name = grams.folded(names[i])
+        return (name != wanted, not name.startswith(wanted), names[i], i)
 
-    return [row.id for row in sorted(rows, key=rank)]
+    return sorted(names, key=rank)
 
 
 def _by_ids(conn: Connection, ids: Sequence[int]) -> list[Row]:
     if not ids:
         return []
-    query = sa.select(*parts.CUSTOMER_COLUMNS).where(customers.c.id.in_(ids))
-    return [{**row, "contact_name": "", "contact_title": ""} for row in conn.execute(query).mappings()]
+    # SQLite knows no arrays
+    asked = json.dumps(ids) if conn.dialect.name == "sqlite" else list(ids)
+    return [{**row, "contact_name": "", "contact_title": ""} for row in _rows(conn, "by_ids", {"ids": asked})]
+
+
+def _values(name: str, prefix: str) -> dict[str, str]:
+    """The values of `_starts`."""
+    return {name: prefix, f"{name}_end": prefix + LAST}
+
+
+def _starts(column: sa.ColumnElement[str], name: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """A prefix as a range, which any B-tree serves that orders byte by byte."""
+    return column >= _text(name), column < _text(f"{name}_end")
+
+
+def _text(name: str) -> sa.BindParameter[str]:
+    return sa.bindparam(name, type_=sa.Text())
+
+
+_LIMIT = sa.bindparam("limit", type_=sa.Integer())
+
+# a way: which column, by what range of which index, and the order inside of it
+Way = tuple[sa.ColumnElement[int], Sequence[sa.ColumnElement[bool]], sa.ColumnElement[Any] | None]
+_OWNER = numbers.c.customer_id
+_WAYS: dict[str, Way] = {
+    "whole": (_OWNER, (numbers.c.key == _text("whole"),), None),
+    "code": (customers.c.id, (customers.c.code == _text("code"),), None),
+    "mobile": (_OWNER, _starts(numbers.c.key, "mobile"), numbers.c.key),
+    "suffix": (_OWNER, (numbers.c.suffix == _text("suffix"),), None),
+    "fixed": (_OWNER, _starts(numbers.c.key, "fixed"), numbers.c.key),
+    "name": (customers.c.id, _starts(customers.c.name, "name"), customers.c.name),
+}
+
+
+@cache
+def _asked(dialect: str, ways: tuple[str, ...]) -> Prepared:
+    """All ways in one statement, each a short range of its own: (place of the way, customer).
+
+    A planner that is given them as one condition may rather walk through all customers.
+    """
+    several = []
+    for place, way in enumerate(ways):
+        column, conditions, order = _WAYS[way]
+        one = sa.select(sa.literal_column(str(place), sa.Integer).label("way"), column.label("id"))
+        one = one.where(*conditions).limit(_LIMIT)
+        few = (one if order is None else one.order_by(order)).subquery()
+        several.append(sa.select(few.c.way, few.c.id))
+    return prepared(dialect, sa.union_all(*several))
+
+
+@cache
+def _statements(dialect: str) -> dict[str, Prepared]:
+    number = waybills.c.number
+    starts = _starts(number, "number")
+    sides = (waybills.c.sender_customer_id, waybills.c.receiver_customer_id)
+    if dialect == "sqlite":
+        listed = sa.func.json_each(_text("ids")).table_valued("value")
+        these: sa.ColumnElement[bool] = customers.c.id.in_(sa.select(listed.c.value))
+    else:
+        these = customers.c.id == sa.func.any(sa.bindparam("ids", type_=ARRAY(Id)))
+    questions = {
+        "by_ids": sa.select(*parts.CUSTOMER_COLUMNS).where(these),
+        "waybills": sa.select(*parts.WAYBILL_COLUMNS).where(*starts).order_by(number).limit(_LIMIT),
+        "sides": sa.select(*sides).where(*starts).order_by(number).limit(_LIMIT),
+    }
+    return {name: prepared(dialect, question) for name, question in questions.items()}
+
+
+def _rows(conn: Connection, what: str, values: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return _statements(conn.dialect.name)[what].rows(conn, values)
