@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Awaitable, Callable
 
 from asterisk_conf import scenario as do
 from cti.ami.moves import Command, Target, TargetKind, plan
@@ -57,6 +58,13 @@ async def talking(s: Stage, to: str = "1001", hold: float | None = None) -> None
     await s.available("1002")
 
 
+async def consulting(s: Stage) -> None:
+    """The agent asks the colleague, who answers."""
+    await talking(s)
+    await order(s, "1001", C.CONSULT, AGENT_1002)
+    await until(s, "1001", S.CONSULTING)
+
+
 async def control_hold(s: Stage) -> None:
     await talking(s, "95544")
     await order(s, "1001", C.HOLD)
@@ -74,18 +82,14 @@ async def control_blind_queue(s: Stage) -> None:
 
 
 async def control_attended(s: Stage) -> None:
-    await talking(s)
-    await order(s, "1001", C.CONSULT, AGENT_1002)
-    await until(s, "1001", S.CONSULTING)
+    await consulting(s)
     await order(s, "1001", C.COMPLETE)
     await order(s, "1002", C.HANGUP)
     await s.ended()
 
 
 async def control_cancelled(s: Stage) -> None:
-    await talking(s)
-    await order(s, "1001", C.CONSULT, AGENT_1002)
-    await until(s, "1001", S.CONSULTING)
+    await consulting(s)
     await order(s, "1001", C.CANCEL)
     await order(s, "1001", C.HANGUP)
     await s.ended()
@@ -102,9 +106,7 @@ async def control_rejected(s: Stage) -> None:
 
 
 async def control_three(s: Stage) -> None:
-    await talking(s)
-    await order(s, "1001", C.CONSULT, AGENT_1002)
-    await until(s, "1001", S.CONSULTING)
+    await consulting(s)
     await order(s, "1001", C.THREE)
     await order(s, "1001", C.LEAVE)
     await order(s, "1002", C.HANGUP)
@@ -148,130 +150,82 @@ async def control_held_hangs_up(s: Stage) -> None:
 
 _ANSWERED = ["arrived", f"offered 1001 for {CALLER}", "answered 1001"]
 _ASKED = ["held 1001", f"offered 1002 for {CALLER} by 1001 consult"]
-CONTROL = [
-    Scenario(
-        "control_hold",
-        "a queue call held and taken back by command: the music, and the room of the call",
+_CONSULTED = [*_ANSWERED, *_ASKED, "answered 1002 consult"]
+_STORIES: list[tuple[Callable[[Stage], Awaitable[None]], str, list[str]]] = [
+    (
         control_hold,
+        "a queue call held and taken back by command: the music, and the room of the call",
         [
-            [
-                "arrived",
-                "queued hunt",
-                f"offered 1001 for {CALLER}",
-                "answered 1001",
-                "held 1001",
-                "resumed 1001",
-                "wrapped_up 1001 agent",
-                "ended agent",
-            ]
+            "arrived",
+            "queued hunt",
+            *_ANSWERED[1:],
+            "held 1001",
+            "resumed 1001",
+            "wrapped_up 1001 agent",
+            "ended agent",
         ],
     ),
-    Scenario(
-        "control_blind_queue",
-        "a caller sent to a queue by command: who answers there has the caller",
+    (
         control_blind_queue,
+        "a caller sent to a queue by command: who answers there has the caller",
         [
-            [
-                *_ANSWERED,
-                "transferred 1001 to  blind",
-                "wrapped_up 1001 transfer",
-                "queued hunt",
-                f"offered 1002 for {CALLER} by 1001",
-                "answered 1002",
-                "wrapped_up 1002 caller",
-                "ended caller",
-            ]
+            *_ANSWERED,
+            "transferred 1001 to  blind",
+            "wrapped_up 1001 transfer",
+            "queued hunt",
+            f"offered 1002 for {CALLER} by 1001",
+            "answered 1002",
+            "wrapped_up 1002 caller",
+            "ended caller",
         ],
     ),
-    Scenario(
-        "control_attended",
-        "consultation by command, completed: the colleague has the caller",
+    (
         control_attended,
+        "consultation by command, completed: the colleague has the caller",
         [
-            [
-                *_ANSWERED,
-                *_ASKED,
-                "answered 1002 consult",
-                "transferred 1001 to 1002 attended",
-                "wrapped_up 1001 transfer",
-                "wrapped_up 1002",
-                "ended",
-            ]
+            *_CONSULTED,
+            "transferred 1001 to 1002 attended",
+            "wrapped_up 1001 transfer",
+            "wrapped_up 1002",
+            "ended",
         ],
     ),
-    Scenario(
-        "control_cancelled",
-        "consultation by command, cancelled: the agent has the caller again",
+    (
         control_cancelled,
-        [
-            [
-                *_ANSWERED,
-                *_ASKED,
-                "answered 1002 consult",
-                "resumed 1001",
-                "wrapped_up 1001",
-                "wrapped_up 1002",
-                "ended",
-            ]
-        ],
+        "consultation by command, cancelled: the agent has the caller again",
+        [*_CONSULTED, "resumed 1001", "wrapped_up 1001", "wrapped_up 1002", "ended"],
     ),
-    Scenario(
-        "control_rejected",
-        "the colleague rejects the consultation: the caller comes back by himself",
+    (
         control_rejected,
-        [
-            [
-                *_ANSWERED,
-                *_ASKED,
-                "offer_ended 1002 rejected",
-                "resumed 1001",
-                "wrapped_up 1001",
-                "ended",
-            ]
-        ],
+        "the colleague rejects the consultation: the caller comes back by himself",
+        [*_ANSWERED, *_ASKED, "offer_ended 1002 rejected", "resumed 1001", "wrapped_up 1001", "ended"],
     ),
-    Scenario(
-        "control_three",
-        "three-way call by command, the agent leaves, the two go on",
+    (
         control_three,
+        "three-way call by command, the agent leaves, the two go on",
         [
-            [
-                *_ANSWERED,
-                *_ASKED,
-                "answered 1002 consult",
-                "resumed 1001",
-                "transferred 1001 to 1002 attended",
-                "wrapped_up 1001 transfer",
-                "wrapped_up 1002",
-                "ended",
-            ]
+            *_CONSULTED,
+            "resumed 1001",
+            "transferred 1001 to 1002 attended",
+            "wrapped_up 1001 transfer",
+            "wrapped_up 1002",
+            "ended",
         ],
     ),
-    Scenario(
-        "control_rejoin",
-        "the agent's phone is dead: the caller waits with music until it answers again",
+    (
         control_rejoin,
-        [
-            [
-                *_ANSWERED,
-                "wrapped_up 1001 lost",
-                f"offered 1001 for {CALLER}",
-                "answered 1001",
-                "wrapped_up 1001",
-                "ended",
-            ]
-        ],
+        "the agent's phone is dead: the caller waits with music until it answers again",
+        [*_ANSWERED, "wrapped_up 1001 lost", *_ANSWERED[1:], "wrapped_up 1001", "ended"],
     ),
-    Scenario(
-        "control_both_hang_up",
-        "caller and agent hang up at once in a room: nothing is left",
+    (
         control_both_hang_up,
-        [[*_ANSWERED, "held 1001", "resumed 1001", "wrapped_up 1001", "ended"]],
+        "caller and agent hang up at once in a room: nothing is left",
+        [*_ANSWERED, "held 1001", "resumed 1001", "wrapped_up 1001", "ended"],
     ),
-    Scenario(
-        "control_held_hangs_up",
-        "the caller hangs up while on hold by command",
+    (
         control_held_hangs_up,
-        [[*_ANSWERED, "held 1001", "wrapped_up 1001 caller", "ended caller"]],
+        "the caller hangs up while on hold by command",
+        [*_ANSWERED, "held 1001", "wrapped_up 1001 caller", "ended caller"],
     ),
 ]
+CONTROL = [Scenario(play.__name__, about, play, [story]) for play, about, story in _STORIES]

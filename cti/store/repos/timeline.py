@@ -88,6 +88,20 @@ def _latest(conn: Connection, query: Any, at: Any, limit: int, before: Before) -
     yield from conn.execute(page.where(at < before) if before else page).mappings()
 
 
+def _part(
+    kind: Kind, at: Any, rows: Callable[[int], Any], said: Callable[[RowMapping], tuple[str, ...]]
+) -> tuple[frozenset[str], Part]:
+    """Items of one table: which rows are the customer's; ref, title, detail, who (and mark) of a row."""
+
+    def part(
+        conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
+    ) -> Iterator[TimelineItem]:
+        for row in _latest(conn, rows(cid), at, limit, before):
+            yield TimelineItem(row[at.name], kind, *said(row))
+
+    return frozenset({kind}), part
+
+
 def _contact(of: sa.Table) -> sa.Label[Any]:
     """The contact of the call that left this in the menus: the record that an item opens."""
     c = contacts.c
@@ -128,39 +142,6 @@ def _contacts(
         )
 
 
-def _complaints(
-    conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
-) -> Iterator[TimelineItem]:
-    c = complaints.c
-    for row in _latest(conn, sa.select(complaints).where(c.customer_id == cid), c.opened_at, limit, before):
-        yield TimelineItem(
-            at=row["opened_at"],
-            kind="complaint",
-            ref=str(row["id"]),
-            title=f"投诉 · {row['category']} · {COMPLAINT_LABELS.get(row['state'], row['state'])}",
-            detail=row["summary"],
-            who=row["opened_by"],
-        )
-
-
-def _problems(
-    conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
-) -> Iterator[TimelineItem]:
-    p = problem_items.c
-    for row in _latest(
-        conn, sa.select(problem_items).where(p.customer_id == cid), p.registered_at, limit, before
-    ):
-        state = "已结" if row["closed_at"] is not None else "未结"
-        yield TimelineItem(
-            at=row["registered_at"],
-            kind="problem",
-            ref=row["code"],
-            title=f"{PROBLEM_LABELS[ProblemKind(row['kind'])]} · {state}",
-            detail=" · ".join(t for t in (row["waybill"], row["remark"], row["result"]) if t),
-            who=row["registered_by"],
-        )
-
-
 def _waybills(
     conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
 ) -> Iterator[TimelineItem]:
@@ -179,102 +160,71 @@ def _waybills(
     yield from found.values()
 
 
-def _tiers(
-    conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
-) -> Iterator[TimelineItem]:
+def _tiers(cid: int) -> Any:
     # the schemes beside the active one have their changes on the customer's card
     shown = sa.select(customers.c.tier_scheme).where(customers.c.id == cid).scalar_subquery()
-    mine = sa.and_(tier_history.c.customer_id == cid, tier_history.c.scheme == shown)
-    for row in _latest(conn, sa.select(tier_history).where(mine), tier_history.c.at, limit, before):
-        yield TimelineItem(
-            at=row["at"],
-            kind="tier",
-            ref=str(row["id"]),
-            title=f"等级 · {row['label']}",
-            detail=row["reason"],
-            who=row["cause"],
-        )
+    return sa.select(tier_history).where(tier_history.c.customer_id == cid, tier_history.c.scheme == shown)
 
 
-def _scores(
-    conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
-) -> Iterator[TimelineItem]:
+def _scores(cid: int) -> Any:
     r = recordings.c
     score = sa.func.coalesce(reviews.c.final_score, reviews.c.manual_score, reviews.c.auto_score)
-    query = (
-        sa.select(r.id, r.started_at, r.agent, score.label("score"), reviews.c.state)
-        .join(reviews, reviews.c.recording_id == r.id)
-        .where(r.number_key.in_(_keys(cid)), score.is_not(None))
-    )
-    for row in _latest(conn, query, r.started_at, limit, before):
-        yield TimelineItem(
-            at=row["started_at"],
-            kind="score",
-            ref=row["id"],
-            title=f"质检 {row['score']:g} 分",
-            detail="",
-            who=row["agent"],
-            mark=row["state"],
-        )
+    query = sa.select(r.id, r.started_at, r.agent, score.label("score"), reviews.c.state)
+    joined = query.join(reviews, reviews.c.recording_id == r.id)
+    return joined.where(r.number_key.in_(_keys(cid)), score.is_not(None))
 
 
-def _surveys(
-    conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
-) -> Iterator[TimelineItem]:
-    s = surveys.c
-    query = sa.select(surveys, _contact(surveys)).where(s.number_key.in_(_keys(cid)))
-    for row in _latest(conn, query, s.at, limit, before):
-        yield TimelineItem(
-            at=row["at"],
-            kind="survey",
-            ref=str(row["contact"] or ""),
-            title=f"服务评价 {row['score']} 分",
-            detail="",
-            who=row["agent"],
-        )
+def _left_in_menus(table: sa.Table) -> Callable[[int], Any]:
+    return lambda cid: sa.select(table, _contact(table)).where(table.c.number_key.in_(_keys(cid)))
 
 
-def _callbacks(
-    conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
-) -> Iterator[TimelineItem]:
-    c = callbacks.c
-    query = sa.select(callbacks, _contact(callbacks)).where(c.number_key.in_(_keys(cid)))
-    for row in _latest(conn, query, c.requested_at, limit, before):
-        yield TimelineItem(
-            at=row["requested_at"],
-            kind="callback",
-            ref=str(row["contact"] or ""),
-            title=f"排队回拨 · {CALLBACKS.get(row['state'], row['state'])}",
-            detail=row["reason"],
-            who=row["agent"],
-        )
+def _complaint(row: RowMapping) -> tuple[str, ...]:
+    state = COMPLAINT_LABELS.get(row["state"], row["state"])
+    return str(row["id"]), f"投诉 · {row['category']} · {state}", row["summary"], row["opened_by"]
 
 
-def _requests(
-    conn: Connection, cid: int, limit: int, before: Before, _: frozenset[str]
-) -> Iterator[TimelineItem]:
-    r = ivr_requests.c
-    query = sa.select(ivr_requests, _contact(ivr_requests)).where(r.number_key.in_(_keys(cid)))
-    for row in _latest(conn, query, r.at, limit, before):
-        yield TimelineItem(
-            at=row["at"],
-            kind="request",
-            ref=str(row["contact"] or ""),
-            title=f"自助登记 · {REQUESTS.get(row['kind'], row['kind'])}",
-            detail=row["waybill"],
-            who="",
-        )
+def _problem(row: RowMapping) -> tuple[str, ...]:
+    title = f"{PROBLEM_LABELS[ProblemKind(row['kind'])]} · {'未结' if row['closed_at'] is None else '已结'}"
+    detail = " · ".join(t for t in (row["waybill"], row["remark"], row["result"]) if t)
+    return row["code"], title, detail, row["registered_by"]
+
+
+def _score(row: RowMapping) -> tuple[str, ...]:
+    return row["id"], f"质检 {row['score']:g} 分", "", row["agent"], row["state"]
+
+
+def _survey(row: RowMapping) -> tuple[str, ...]:
+    return str(row["contact"] or ""), f"服务评价 {row['score']} 分", "", row["agent"]
+
+
+def _callback(row: RowMapping) -> tuple[str, ...]:
+    state = CALLBACKS.get(row["state"], row["state"])
+    return str(row["contact"] or ""), f"排队回拨 · {state}", row["reason"], row["agent"]
+
+
+def _request(row: RowMapping) -> tuple[str, ...]:
+    what = REQUESTS.get(row["kind"], row["kind"])
+    return str(row["contact"] or ""), f"自助登记 · {what}", row["waybill"], ""
+
+
+def _of(table: sa.Table) -> Callable[[int], Any]:
+    return lambda cid: sa.select(table).where(table.c.customer_id == cid)
 
 
 _OF_CONTACTS = frozenset({"call", "ivr", "message", "visit", "survey", "outbound"})
 _PARTS: tuple[tuple[frozenset[str], Part], ...] = (
     (_OF_CONTACTS, _contacts),
-    (frozenset({"complaint"}), _complaints),
-    (frozenset({"problem"}), _problems),
+    _part("complaint", complaints.c.opened_at, _of(complaints), _complaint),
+    _part("problem", problem_items.c.registered_at, _of(problem_items), _problem),
     (frozenset({"waybill"}), _waybills),
-    (frozenset({"tier"}), _tiers),
-    (frozenset({"score"}), _scores),
-    (frozenset({"survey"}), _surveys),
-    (frozenset({"callback"}), _callbacks),
-    (frozenset({"request"}), _requests),
+    _part(
+        "tier",
+        tier_history.c.at,
+        _tiers,
+        lambda row: (str(row["id"]), f"等级 · {row['label']}", row["reason"], row["cause"]),
+    ),
+    _part("score", recordings.c.started_at, _scores, _score),
+    _part("survey", surveys.c.at, _left_in_menus(surveys), _survey),
+    _part("callback", callbacks.c.requested_at, _left_in_menus(callbacks), _callback),
+    _part("request", ivr_requests.c.at, _left_in_menus(ivr_requests), _request),
 )
