@@ -143,12 +143,3 @@ export const adminApi = {
   consent: (customerId: number, body: { purpose: string; given: boolean; source: string }) =>
     request<Consents>('POST', `/customers/${customerId}/consents`, { body }),
 }
-
-/** Hand a file that the service made to the person. */
-export function save(blob: Blob, name: string): void {
-  const link = document.createElement('a')
-  link.href = URL.createObjectURL(blob)
-  link.download = name
-  link.click()
-  window.setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
-}

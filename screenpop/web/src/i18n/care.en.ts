@@ -43,7 +43,7 @@ const en: Texts<typeof zh> = {
     title: 'Shares of complaint causes', total: '{n} complaints', inTime: '{n} answered in time', late: '{n} late', category: 'By category', department: 'By department', cause: 'By cause', problem_kind: 'Why parcels are stuck (problem items)', none: 'No complaints or problem items in this span', noneText: 'Try another span.', unknown: 'Not given', days: 'Last {n} days', span: 'Span', chart: '{title}: {parts}', count: 'Count', share: 'Share',
   },
   problem: {
-    title: 'Problem item', kind: 'Kind', shift: 'Shift', late: 'Late shift', mid: 'Mid shift', sameDay: 'Same-day site', arose: { delivery: 'Came up at', damage: 'Arrival scan', out_of_area: 'Received at', other: 'Came up at' },
+    title: 'Problem item', filter: 'Filter problem items', kind: 'Kind', shift: 'Shift', late: 'Late shift', mid: 'Mid shift', sameDay: 'Same-day site', arose: { delivery: 'Came up at', damage: 'Arrival scan', out_of_area: 'Received at', other: 'Came up at' },
     remark: 'Remark', remarkHint: 'e.g. 3月10日9点 李女士 外箱破损拒收 13800138000', waybill: 'Waybill', waybillHint: 'optional', submit: 'Register', done: 'Problem item {code} registered',
     missing: 'Missing: {what}', whole: 'The remark is complete', void: 'Void remark: it tells nobody anything', due: 'To be registered {time}', past: 'Was to be registered {time}: late',
     element: { 产生时间: 'time', 联系人: 'contact', 事情: 'matter', 联系电话: 'phone number' },

@@ -39,7 +39,7 @@ export default {
     title: '投诉因素比例', total: '投诉 {n} 件', inTime: '按时回复 {n}', late: '超时 {n}', category: '按类别', department: '按责任部门', cause: '按原因', problem_kind: '滞留原因（问题件）', none: '这段时间没有投诉和问题件', noneText: '换一段时间再看。', unknown: '未填写', days: '近 {n} 天', span: '统计区间', chart: '{title}：{parts}', count: '件数', share: '比例',
   },
   problem: {
-    title: '登记问题件', kind: '类别', shift: '班次', late: '晚班', mid: '中班', sameDay: '当日派送网点', arose: { delivery: '产生时间', damage: '到件扫描时间', out_of_area: '收到时间', other: '产生时间' },
+    title: '登记问题件', filter: '筛选问题件', kind: '类别', shift: '班次', late: '晚班', mid: '中班', sameDay: '当日派送网点', arose: { delivery: '产生时间', damage: '到件扫描时间', out_of_area: '收到时间', other: '产生时间' },
     remark: '备注', remarkHint: '例：3月10日9点 李女士 外箱破损拒收 13800138000', waybill: '运单', waybillHint: '可不填', submit: '登记', done: '问题件 {code} 已登记',
     missing: '缺少：{what}', whole: '备注规范', void: '无效备注：这样写说明不了问题', due: '登记时限 {time}', past: '登记时限 {time}，已超时',
     element: { 产生时间: '产生时间', 联系人: '联系人', 事情: '事情', 联系电话: '联系电话' },

@@ -10,7 +10,7 @@ export default {
   states: { open: 'To do', taken: 'In work', done: 'Done', cancelled: 'Cancelled', missed: 'Missed', met: 'Not needed' },
   outcomes: { reached: 'Customer reached', message: 'Message sent', refused: 'Customer declined', unreached: 'Not reached', wrong: 'Wrong number' },
   aspects: { order: 'Order handling', punctuality: 'Punctuality', intact: 'Intact goods', information: 'Information', response: 'Response speed', solving: 'Problem solving' },
-  filter: { kind: 'Kind', anyKind: 'All kinds', state: 'State', live: 'Not done', all: 'All', owner: 'Owner', anyOwner: 'All owners', mine: 'Mine', nobody: 'Unassigned', late: 'Overdue only', today: 'Due today', q: 'Customer / company / waybill', clear: 'Clear filters', customer: 'This customer only' },
+  filter: { label: 'Filter tasks', kind: 'Kind', anyKind: 'All kinds', state: 'State', live: 'Not done', all: 'All', owner: 'Owner', anyOwner: 'All owners', mine: 'Mine', nobody: 'Unassigned', late: 'Overdue only', today: 'Due today', q: 'Customer / company / waybill', customer: 'This customer only' },
   total: '{n} tasks',
   lateCount: '{n} overdue',
   due: 'due {time}',
@@ -47,7 +47,7 @@ export default {
   },
   conflict: 'Somebody else was quicker: this is the latest',
   figures: {
-    span: 'Span', last: 'Last {n} days', none: 'No tasks in this span', noneText: 'Choose another span.', done: 'Done', inTime: 'In time', late: 'Late', missed: 'Missed', met: 'Not needed', satisfaction: 'Six aspects of satisfaction (scores given in calls)', keypad: 'Keypad scores after calls', mean: 'Mean', count: '{n} times', low: '{n} low', noScores: 'No scores yet', score: '{n}', rate: 'In time', chart: '{title}: {parts}',
+    span: 'Span', days: 'Last {n} days', none: 'No tasks in this span', noneText: 'Choose another span.', done: 'Done', inTime: 'In time', late: 'Late', missed: 'Missed', met: 'Not needed', satisfaction: 'Six aspects of satisfaction (scores given in calls)', keypad: 'Keypad scores after calls', mean: 'Mean', count: '{n} times', low: '{n} low', noScores: 'No scores yet', score: '{n}', rate: 'In time', chart: '{title}: {parts}',
   },
   link: 'Tasks',
   task: 'Task {n}',

@@ -10,7 +10,7 @@ export default {
   states: { open: '待办', taken: '进行中', done: '已完成', cancelled: '已取消', missed: '逾期未做', met: '无需再做' },
   outcomes: { reached: '已联系到客户', message: '已发送信息', refused: '客户不愿接受', unreached: '多次未联系上', wrong: '号码不对' },
   aspects: { order: '订单处理', punctuality: '准时送达', intact: '货物完好', information: '信息沟通', response: '响应速度', solving: '问题解决' },
-  filter: { kind: '种类', anyKind: '全部种类', state: '状态', live: '未完成', all: '全部', owner: '负责人', anyOwner: '全部负责人', mine: '我的', nobody: '未分派', late: '只看逾期', today: '今天到期', q: '客户 / 公司 / 运单', clear: '清除筛选', customer: '只看这位客户' },
+  filter: { label: '筛选任务', kind: '种类', anyKind: '全部种类', state: '状态', live: '未完成', all: '全部', owner: '负责人', anyOwner: '全部负责人', mine: '我的', nobody: '未分派', late: '只看逾期', today: '今天到期', q: '客户 / 公司 / 运单', customer: '只看这位客户' },
   total: '共 {n} 件',
   lateCount: '{n} 件逾期',
   due: '{time}到期',
@@ -47,7 +47,7 @@ export default {
   },
   conflict: '刚被别人处理过，已显示最新情况',
   figures: {
-    span: '统计区间', last: '近 {n} 天', none: '这段时间没有任务', noneText: '换一段时间再看。', done: '完成情况', inTime: '按时完成', late: '逾期完成', missed: '未做', met: '无需再做', satisfaction: '六项满意度（回访中客户给的分）', keypad: '来电后按键评分', mean: '平均分', count: '{n} 次', low: '低分 {n} 次', noScores: '还没有评分', score: '{n} 分', rate: '按时完成率', chart: '{title}：{parts}',
+    span: '统计区间', days: '近 {n} 天', none: '这段时间没有任务', noneText: '换一段时间再看。', done: '完成情况', inTime: '按时完成', late: '逾期完成', missed: '未做', met: '无需再做', satisfaction: '六项满意度（回访中客户给的分）', keypad: '来电后按键评分', mean: '平均分', count: '{n} 次', low: '低分 {n} 次', noScores: '还没有评分', score: '{n} 分', rate: '按时完成率', chart: '{title}：{parts}',
   },
   link: '回访任务',
   task: '外呼任务 {n}',
