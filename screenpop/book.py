@@ -13,7 +13,7 @@ from typing import Literal
 from cti.domain.call import CallEvent, CallEventKind, CallKey, Direction, OfferEnd
 from cti.domain.customer import Lookup, Outcome
 from cti.errors import UsageError
-from screenpop.merge import better, clean, merge_context
+from screenpop.merge import better, clean, difference, merge_context
 from screenpop.pop import (
     Call,
     ChainLink,
@@ -81,6 +81,10 @@ class PopBook:
         """Every live pop of an agent, also those that nobody sees yet."""
         return [self._ids[i] for i in self._mine.get(agent, ())]
 
+    def shown(self) -> list[Call]:
+        """Calls that somebody has on a screen."""
+        return [self._calls[key] for key in self._pops]
+
     def everything(self) -> list[Pop]:
         """Every live pop."""
         return list(self._ids.values())
@@ -134,6 +138,22 @@ class PopBook:
             elif lookup is not None:
                 self._put(replace(pop, seq=pop.seq + 1), EffectKind.CHANGED, effects, WHO)
         self._maybe_waybill(call, effects)
+        return effects
+
+    def freshened(self, key: CallKey, old: Lookup, new: Lookup, at: datetime) -> list[Effect]:
+        """The answer `old` was asked for again: what differs is told; a card never loses its customer so."""
+        call = self._calls.get(key)
+        if call is None or call.erased or call.lookup is not old:
+            return []
+        if old.customer is not None and (new.customer is None or new.customer.id != old.customer.id):
+            return []
+        parts, fresh = difference(old, new, at)
+        if not parts:
+            return []
+        self._calls[key] = replace(call, lookup=new, fresh=fresh or call.fresh)
+        effects: list[Effect] = []
+        for pop in self.pops_of(key):
+            self._put(replace(pop, seq=pop.seq + 1), EffectKind.CHANGED, effects, parts)
         return effects
 
     def choose(self, pop_id: str, lookup: Lookup) -> list[Effect]:

@@ -104,6 +104,10 @@ def _made(pop: Pop, call: Call, style: Style, names: frozenset[str], *, masked: 
         made["caller"] = caller_part(call, style, masked=masked)
     if "context" in names:
         made["context"] = {k: v if k == "waybill" else hide(v) for k, v in call.context.items()}
+    if "fresh" in names and (fresh := call.fresh) is not None:
+        made["fresh"] = wire.FreshPart(
+            at=fresh.at, customer=fresh.customer, waybills=fresh.waybills, complaints=fresh.complaints
+        )
     if "hints" in names:
         customer = _customer(call.lookup)
         alerts = tuple(hide(a) for a in customer.alerts) if customer is not None else ()

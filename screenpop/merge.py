@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from cti.domain.customer import Customer, Lookup, Outcome
+from screenpop.pop import Fresh
 
 MAX_CONTEXT_KEYS = 40
 MAX_TEXT = 500
@@ -32,6 +34,30 @@ def better(old: Lookup | None, new: Lookup, *, by_waybill: bool) -> Lookup:
     if old.outcome is Outcome.MANY and all(c.id != found.id for c in old.candidates):
         return replace(old, candidates=(*old.candidates, found))
     return new
+
+
+def difference(old: Lookup, new: Lookup, at: datetime) -> tuple[frozenset[str], Fresh | None]:
+    """The parts of a card that differ between two answers, and what of it is worth a mark.
+
+    Alerts and contacts follow from other things and from the clock: they are brought up to date unmarked.
+    """
+    parts: set[str] = set()
+    if (old.customer, old.candidates) != (new.customer, new.candidates):
+        parts |= {"customer", "candidates", "hints"}
+    if (old.outcome, old.rule) != (new.outcome, new.rule):
+        parts |= {"caller"}
+    if (old.waybills, old.complaints, old.contacts) != (new.waybills, new.complaints, new.contacts):
+        parts |= {"history"}
+    waybills = tuple(w.number for w in new.waybills if w not in old.waybills)
+    complaints = tuple(c.id for c in new.complaints if c not in old.complaints)
+    customer = _plain(old.customer) != _plain(new.customer)
+    if not (customer or waybills or complaints):
+        return frozenset(parts), None
+    return frozenset(parts | {"fresh"}), Fresh(at, customer, waybills, complaints)
+
+
+def _plain(customer: Customer | None) -> Customer | None:
+    return replace(customer, alerts=()) if customer is not None else None
 
 
 def clean(text: str) -> str:

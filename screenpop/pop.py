@@ -124,6 +124,16 @@ class ChainLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Fresh:
+    """What other systems or colleagues changed last while the call is on the screen, and when it was seen."""
+
+    at: datetime
+    customer: bool = False
+    waybills: tuple[str, ...] = ()
+    complaints: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What is known of one call; shared by all of its pops."""
 
@@ -140,6 +150,7 @@ class Call:
     lookup: Lookup | None = None
     asked: str | None = None  # the number that was looked up
     waybill_asked: str = ""
+    fresh: Fresh | None = None
     erased: bool = False  # the caller's data were removed meanwhile: nothing of who it is is taken any more
     ended: bool = False
 

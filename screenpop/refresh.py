@@ -25,7 +25,7 @@ MOST = 100_000  # customers that may wait; more wait for the night
 
 
 class Refresh:
-    """Takes customers and recomputes them."""
+    """Takes customers and recomputes them; `done` hears whose figures are right again."""
 
     def __init__(
         self,
@@ -34,9 +34,11 @@ class Refresh:
         zone: tzinfo,
         now: Callable[[], datetime],
         *,
+        done: Callable[[frozenset[int]], None] = lambda _: None,
         gather_s: float = GATHER_S,
     ) -> None:
         self._db, self._plan, self._zone, self._now = db, plan, zone, now
+        self._done = done
         self._gather_s = gather_s
         self._waiting: set[int] = set()
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
@@ -78,6 +80,7 @@ class Refresh:
             try:
                 # shielded: the thread ends by itself at the next batch
                 await asyncio.shield(asyncio.to_thread(self._recompute, ids))
+                self._done(frozenset(ids))
             except LaidianError as e:
                 _log.warning("customers are recomputed later", why=str(e), customers=len(ids))
                 self._waiting |= set(ids)

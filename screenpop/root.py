@@ -47,6 +47,7 @@ from screenpop.dial import Dialer
 from screenpop.escalation import Escalation
 from screenpop.finder import StoreFinder
 from screenpop.forgetting import Forgetting
+from screenpop.freshen import Freshen, News
 from screenpop.httplog import QuietLog
 from screenpop.hub import Hub
 from screenpop.imports import Imports
@@ -147,7 +148,12 @@ async def running(
         service.start()
         recordings = Recordings(settings, ledger, plan, nodes.mute)
         recordings.restore(await _open_rows(db, open_recordings))
-        refresh = Refresh(db, tiers, zone_of(settings), utc_now)
+        freshen = Freshen(service, finder, plan)
+        stack.push_async_callback(freshen.stop)
+        freshen.start()
+        refresh = Refresh(
+            db, tiers, zone_of(settings), utc_now, done=lambda ids: freshen.told(News(customers=ids))
+        )
         stack.push_async_callback(refresh.stop)
         refresh.start()
         imports = Imports(db, settings, plan, tiers, utc_now)
@@ -181,6 +187,7 @@ async def running(
             tier_plan=tiers,
             deadlines=deadlines,
             refresh=refresh,
+            freshen=freshen,
             imports=imports,
             dialer=dialer,
             outreach=outreach,

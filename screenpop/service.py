@@ -245,6 +245,11 @@ class Service:
         """The agent picked one of several customers."""
         self._carry_out(self.book.choose(pop.id, lookup), self.now())
 
+    def freshened(self, key: CallKey, old: Lookup, new: Lookup) -> None:
+        """What was found of a caller was asked for again."""
+        at = self.now()
+        self._carry_out(self.book.freshened(key, old, new, at), at)
+
     def forget_person(self, customer_id: int | None, hashes: frozenset[str], plan: Plan) -> None:
         """A person's data were erased: open pops lose the customer, drafts that name the customer too."""
 

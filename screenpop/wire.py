@@ -194,6 +194,15 @@ class NotePart(Wire):
     disposition: str = ""
 
 
+class FreshPart(Wire):
+    """What was changed elsewhere while the card is open: for a quiet mark."""
+
+    at: Instant
+    customer: bool = False
+    waybills: tuple[str, ...] = Field((), description="numbers")
+    complaints: tuple[int, ...] = Field((), description="ids")
+
+
 class Pop(Wire):
     """One card: a caller ringing at, or talking with, one agent."""
 
@@ -207,11 +216,12 @@ class Pop(Wire):
     context: dict[str, str] = Field({}, description="what the caller did in the IVR, untrusted")
     history: HistoryPart
     hints: HintsPart
+    fresh: FreshPart | None = None
     control: ControlPart | None = None
     notes: tuple[NotePart, ...] = Field((), description="of those who had this call before, as typed so far")
 
 
-PARTS = ("call", "caller", "customer", "candidates", "context", "history", "hints")
+PARTS = ("call", "caller", "customer", "candidates", "context", "history", "hints", "fresh")
 
 
 class PopUpdate(Wire):

@@ -97,6 +97,7 @@ async def add_complaint(call: ApiCall) -> m.ComplaintMade:
     row = await call.ctx.db.write(write)
     if row is None:
         raise GONE
+    call.ctx.told(customers=[row["customer_id"]], complaints=[row["id"]])
     return m.ComplaintMade(id=row["id"], code=row["code"], due_at=row["due_at"])
 
 
@@ -146,9 +147,11 @@ async def edit_complaint(call: ApiCall) -> m.ComplaintChanged:
         return m.ComplaintChanged(version=version, state=row["state"])
 
     try:
-        return await call.ctx.db.write(write)
+        done = await call.ctx.db.write(write)
     except repos.StaleVersion:
         raise await _changed_meanwhile(call, complaint_id, body.version) from None
+    call.ctx.told(complaints=[complaint_id])
+    return done
 
 
 async def act_on_complaint(call: ApiCall) -> m.ComplaintChanged:
@@ -185,11 +188,13 @@ async def act_on_complaint(call: ApiCall) -> m.ComplaintChanged:
         return m.ComplaintChanged(version=version, state=(after or row)["state"])
 
     try:
-        return await call.ctx.db.write(write)
+        done = await call.ctx.db.write(write)
     except repos.StaleVersion:
         raise await _changed_meanwhile(call, complaint_id, body.version) from None
     except StateError:
         raise ApiError(409, "not_in_this_state", "这件投诉现在不能这样做，请刷新后再试。") from None
+    call.ctx.told(complaints=[complaint_id])
+    return done
 
 
 def _open_to(conn: Connection, complaint_id: int, call: ApiCall) -> RowMapping:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from cti.config import Settings
 from cti.domain import phone
@@ -16,6 +17,7 @@ from screenpop.auth import Gate, Principal
 from screenpop.control.control import Control
 from screenpop.dial import Dialer
 from screenpop.finder import StoreFinder
+from screenpop.freshen import Freshen, news_of
 from screenpop.imports import Imports
 from screenpop.integrations import Integrations
 from screenpop.ledger import LedgerWriter
@@ -54,12 +56,18 @@ class Context:
     tier_plan: Plan | None = None
     deadlines: Deadlines = field(default_factory=Deadlines)
     refresh: Refresh | None = None
+    freshen: Freshen | None = None
     imports: Imports | None = None
     dialer: Dialer | None = None
     outreach: Rules | None = None
     wall: WallRoom | None = None
     relay: PhoneRelay | None = None
     listening: Listening | None = None
+
+    def told(self, **of: Any) -> None:
+        """Open pops that show something of this follow: the keywords of `news_of`."""
+        if self.freshen is not None:
+            self.freshen.told(news_of(**of))
 
     def masked(self, who: Principal) -> bool:
         """Whether numbers are hidden from this person."""

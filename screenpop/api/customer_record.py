@@ -81,6 +81,7 @@ async def edit_customer(call: ApiCall) -> m.CustomerEdited:
         raise ApiError(422, "bad_person", "联系人要有各自的姓名；如刚被别人删除，请刷新后再改。") from None
     if version is None:
         raise _GONE
+    call.ctx.told(customers=[customer_id])
     return m.CustomerEdited(version=version)
 
 

@@ -94,6 +94,7 @@ async def _take(call: ApiCall, kind: str, push: Callable[[Connection], Taken]) -
     body = call.body(m.WaybillsIn) if kind == "waybills" else call.body(m.OrdersIn)
     system, now, digest = call.system.id, call.ctx.now(), hashlib.sha256(call.raw).hexdigest()
     touched: set[int] = set()
+    news: dict[str, set[Any]] = {}
 
     def write(conn: Connection) -> m.HookOut:
         known = repo.begin_delivery(conn, system, kind, body.delivery, digest, at=now)
@@ -103,6 +104,7 @@ async def _take(call: ApiCall, kind: str, push: Callable[[Connection], Taken]) -
         if taken.bad:
             raise _refused([ItemNote(index=i, reason=reason) for i, reason in taken.bad])
         touched.update(taken.touched)
+        news.update(waybills=taken.waybills, customers=taken.sides, keys=taken.keys)
         answer = m.HookOut(
             delivery=body.delivery,
             items=len(body.items),
@@ -120,6 +122,7 @@ async def _take(call: ApiCall, kind: str, push: Callable[[Connection], Taken]) -
         raise ApiError(409, "delivery_reused", "这个推送编号已用于别的内容，请换一个编号。") from None
     if touched and call.ctx.refresh is not None:
         call.ctx.refresh.add(touched)
+    call.ctx.told(**news)
     return answer
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from playwright.async_api import expect
 
 from cti.domain.call import CallEventKind as K
 from tests.plugins.browser import keep
-from tests.plugins.desk_page import OUYANG, DeskPage, card_in
+from tests.plugins.desk_page import OUYANG, TYPED, DeskPage, card_in
+from tests.plugins.links import Join
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.browser]
 NOTE = "客户催派送，承诺 16:00 前送达"
@@ -50,8 +53,11 @@ async def test_closed_pop_says_why_and_leaves(desk_page: DeskPage) -> None:
     await expect(page.get_by_test_id("recent-call").first).to_contain_text("已由 1002 接听")
 
 
-async def test_note_survives_the_tab_and_is_handed_in(desk_page: DeskPage) -> None:
-    """Note and disposition are there in a new tab, and Ctrl-Enter hands them in after the call."""
+async def test_note_survives_the_tab_and_is_handed_in(desk_page: DeskPage, join_system: Join) -> None:
+    """Note and disposition are there in a new tab, and Ctrl-Enter hands them in after the call.
+
+    Meanwhile a pushed parcel is shown in its new state, with a quiet mark; who types is not disturbed.
+    """
     page = await desk_page.agent()
     call = desk_page.pbx.call("direct")
     call.until(K.ANSWERED, "1001")
@@ -60,6 +66,16 @@ async def test_note_survives_the_tab_and_is_handed_in(desk_page: DeskPage) -> No
     await page.keyboard.type(NOTE)
     await page.keyboard.press("Alt+2")
     await expect(page.get_by_test_id("wrapup-done")).to_be_disabled()
+    tms = await join_system(desk_page.popline, "waybills:write")
+    signed = {"at": datetime.now(UTC).isoformat(), "state": "签收", "place": "北京朝阳", "text": "已签收"}
+    await tms.send(
+        "POST", "/hooks/waybills", {"delivery": "d", "items": [{"number": TYPED, "events": [signed]}]}
+    )
+    parcel = page.get_by_test_id("pop-waybill").filter(has_text=TYPED)
+    await expect(parcel).to_contain_text("已签收")
+    await expect(page.get_by_test_id("pop-card").get_by_test_id("fresh")).to_have_text("刚更新")
+    await expect(parcel.get_by_test_id("fresh")).to_be_visible()
+    await expect(page.get_by_test_id("note")).to_be_focused()
     await keep(page, "desk-talking")
     await page.close()
     page = await desk_page.tab()

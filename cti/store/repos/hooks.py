@@ -57,6 +57,9 @@ class Taken:
     warnings: list[tuple[int, str]] = field(default_factory=list)
     bad: list[tuple[int, str]] = field(default_factory=list)
     touched: set[int] = field(default_factory=set)  # customers whose figures may differ now
+    waybills: set[str] = field(default_factory=set)  # what differs now, and whose it is
+    sides: set[int | None] = field(default_factory=set)
+    keys: set[str] = field(default_factory=set)
 
 
 def begin_delivery(
@@ -142,6 +145,10 @@ def push_waybills(conn: Connection, pushed: Sequence[Push], *, now: datetime, so
             taken.changed += 1
         else:
             taken.unchanged += 1
+        if new or changes or added:
+            taken.waybills.add(p.number)
+            taken.sides |= {row["sender_customer_id"], row["receiver_customer_id"]}
+            taken.keys |= {row["sender_key"], row["receiver_key"]}
         exceptions.append((p.number, before.get("state", ""), row["state"], row["updated_at"]))
     _keep_told(conn, "waybills", told)
     outbox.waybill_exceptions(conn, exceptions, now=now)

@@ -162,6 +162,14 @@ export interface History {
   contacts: Contact[]
 }
 
+/** What was changed elsewhere while the card is open. */
+export interface Fresh {
+  at: string
+  customer: boolean
+  waybills: string[]
+  complaints: number[]
+}
+
 export interface Pop {
   type: 'pop'
   id: string
@@ -173,13 +181,14 @@ export interface Pop {
   context: Record<string, string>
   history: History
   hints: { greeting: string; alerts: string[] }
+  fresh?: Fresh | null
   control?: ControlPart | null
   /** What those who had this call before typed. */
   notes?: NotePart[]
 }
 
 export type PopChanges = Partial<
-  Pick<Pop, 'call' | 'caller' | 'customer' | 'candidates' | 'context' | 'history' | 'hints' | 'control' | 'notes'>
+  Pick<Pop, 'call' | 'caller' | 'customer' | 'candidates' | 'context' | 'history' | 'hints' | 'fresh' | 'control' | 'notes'>
 >
 
 export interface Draft {

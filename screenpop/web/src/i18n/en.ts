@@ -151,6 +151,7 @@ const en: Messages = {
     unknownPlace: 'place unknown',
     representative: 'Rep. {name}',
     green: 'Green channel',
+    fresh: 'Just updated',
     company: 'Company',
     person: 'Person',
     greeting: 'Say first',

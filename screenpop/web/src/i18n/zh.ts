@@ -150,6 +150,7 @@ export default {
     unknownPlace: '归属地未知',
     representative: '专属 {name}',
     green: '绿色通道',
+    fresh: '刚更新',
     company: '公司',
     person: '个人',
     greeting: '先说',
