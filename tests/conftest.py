@@ -13,6 +13,7 @@ pytest_plugins: list[str] = [
     "tests.plugins.speech",
     "tests.plugins.qa",
     "tests.plugins.qa_desk",
+    "tests.plugins.soundcards",
     "tests.plugins.phone_desk",
     "tests.plugins.control_desk",
 ]

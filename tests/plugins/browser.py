@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -48,14 +49,22 @@ def with_voice(voice: Path) -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def chromium(flags: Sequence[str] = ()) -> AsyncIterator[Browser]:
-    """A headless Chromium; skips where there is none, or no built pages for it."""
+async def chromium(flags: Sequence[str] = (), sound: dict[str, str] | None = None) -> AsyncIterator[Browser]:
+    """A headless Chromium; skips where there is none, or no built pages for it.
+
+    `sound`: what tells it where its loudspeakers and microphones are; without, it is mute.
+    """
     if _CHROMIUM is None:
         pytest.skip("no Chromium on this machine (apt: chromium)")
     if not (DIST / "index.html").is_file():
         pytest.skip("the pages are not built (make setup)")
     async with async_playwright() as playwright:
-        started = await playwright.chromium.launch(executable_path=_CHROMIUM, args=[*_FLAGS, *flags])
+        started = await playwright.chromium.launch(
+            executable_path=_CHROMIUM,
+            args=[*_FLAGS, *flags],
+            env={**os.environ, **sound} if sound else None,
+            ignore_default_args=["--mute-audio"] if sound else None,
+        )
         try:
             yield started
         finally:

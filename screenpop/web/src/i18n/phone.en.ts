@@ -30,6 +30,12 @@ const en: Texts<typeof zh> = {
   ring: 'Rings on',
   try: 'Try',
   system: 'System default',
+  unplugged: '(not plugged in)',
+  away: {
+    microphone: 'The chosen microphone is not plugged in: using the default',
+    speaker: 'The chosen loudspeaker is not plugged in: using the default',
+    ring: 'The chosen ringing device is not plugged in: using the default',
+  },
   autoAnswer: 'Answer by itself',
   autoHint: { never: 'Switched off by the administrator', choice: 'After {s} s of ringing', always: 'Switched on for everybody, after {s} s of ringing' },
   status: {

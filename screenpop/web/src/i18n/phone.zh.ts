@@ -26,6 +26,8 @@ export default {
   ring: '响铃设备',
   try: '试听',
   system: '系统默认',
+  unplugged: '（未插入）',
+  away: { microphone: '所选话筒未插好，已改用系统默认', speaker: '所选听筒未插好，已改用系统默认', ring: '所选响铃设备未插好，已改用系统默认' },
   autoAnswer: '自动接听',
   autoHint: { never: '管理员已关闭', choice: '响铃 {s} 秒后自动接听', always: '管理员已为所有座席打开，响铃 {s} 秒后接听' },
   status: {

@@ -22,7 +22,10 @@ export function ringOn(device: string): void {
   sink = device
   // Chromium has it; elsewhere it rings where everything sounds
   const ctx = context as (AudioContext & { setSinkId?: (id: string) => Promise<void> }) | null
-  void ctx?.setSinkId?.(device).catch(() => undefined)
+  void ctx
+    ?.setSinkId?.(device)
+    .then(() => ctx.resume()) // one whose device was pulled out falls asleep
+    .catch(() => undefined)
 }
 
 /** Call from a key or click: afterwards the page may sound. */

@@ -13,7 +13,9 @@ import {
   MicrophoneError,
   openMicrophone,
   permission,
+  plugged,
   type Chosen,
+  type Devices,
   type MicrophoneFault,
 } from '@/lib/phone/devices'
 import { Mirror, type Press } from '@/lib/phone/mirror'
@@ -39,6 +41,7 @@ interface Shown {
 
 const AUTO_KEY = 'laidian.phone.auto'
 const DEVICES_MS = 800
+const LOOK_MS = 3_000
 const EXPECTED_MS = 20_000
 
 export const usePhone = defineStore('phone', () => {
@@ -53,6 +56,9 @@ export const usePhone = defineStore('phone', () => {
   const latest = shallowRef<Sample | null>(null)
   const fault = ref<Fault | null>(null)
   const chosen = shallowRef<Chosen>(chosenDevices())
+  const devices = shallowRef<Devices>({ microphones: [], speakers: [] })
+  /** Chosen, but not plugged in: the system's is used until it is back. */
+  const missing = shallowRef<(keyof Chosen)[]>([])
   const auto = ref(load<boolean>(AUTO_KEY, false))
   /** What the leading tab says, in a tab that does not lead. */
   const shown = shallowRef<Shown | null>(null)
@@ -137,9 +143,7 @@ export const usePhone = defineStore('phone', () => {
     } finally {
       opening = false
     }
-    void speaker.use(chosen.value.speaker)
-    ringOn(chosen.value.ring)
-    void check()
+    void look()
   }
 
   function leave(): void {
@@ -248,9 +252,7 @@ export const usePhone = defineStore('phone', () => {
   async function choose(change: Partial<Chosen>): Promise<void> {
     chosen.value = { ...chosen.value, ...change }
     keepDevices(chosen.value)
-    if (change.speaker !== undefined) await speaker.use(change.speaker)
-    if (change.ring !== undefined) ringOn(change.ring)
-    if (change.microphone !== undefined) await replace()
+    await look()
   }
 
   function setAuto(on: boolean): void {
@@ -258,12 +260,25 @@ export const usePhone = defineStore('phone', () => {
     save(AUTO_KEY, on)
   }
 
+  /** Which devices are there now? Sound goes to the chosen ones, and to the system's while those are away. */
+  async function look(): Promise<void> {
+    devices.value = await listDevices()
+    const { use, missing: away } = plugged(chosen.value, devices.value)
+    missing.value = away
+    ringOn(use.ring)
+    await speaker.use(use.speaker)
+    const track = microphone?.getAudioTracks()[0]
+    const other = use.microphone !== '' && track?.getSettings().deviceId !== use.microphone
+    if (track && (track.readyState === 'ended' || other)) await replace()
+    await check()
+  }
+
   /** Is there a microphone, and may we hear it? Asks nobody. */
   async function check(): Promise<void> {
     const may = await permission()
     if (may === 'denied') fault.value = 'no_permission'
     else if (may === 'prompt') fault.value = 'ask'
-    else if (!(await listDevices()).microphones.length) fault.value = 'no_device'
+    else if (!devices.value.microphones.length) fault.value = 'no_device'
     else if (fault.value === 'ask' || fault.value === 'no_permission' || fault.value === 'no_device') fault.value = null
   }
 
@@ -286,10 +301,15 @@ export const usePhone = defineStore('phone', () => {
   if (mayCapture()) {
     navigator.mediaDevices.addEventListener('devicechange', () => {
       window.clearTimeout(devicesTimer) // one plug is several events
-      devicesTimer = window.setTimeout(() => {
-        if (enabled.value && here.value) void check()
-      }, DEVICES_MS)
+      devicesTimer = window.setTimeout(() => void lookAgain(), DEVICES_MS)
     })
+    // of a headset that a sound server or Bluetooth takes away Chromium tells only whoever asks
+    window.setInterval(() => void lookAgain(), LOOK_MS)
+  }
+  async function lookAgain(): Promise<void> {
+    if (!softphone) return
+    const ids = (d: Devices): string => JSON.stringify([d.microphones, d.speakers])
+    if (ids(await listDevices()) !== ids(devices.value)) await look()
   }
   window.addEventListener('pagehide', () => books.end(true))
 
@@ -299,6 +319,8 @@ export const usePhone = defineStore('phone', () => {
     present,
     latest,
     chosen,
+    devices,
+    missing,
     auto,
     autoAnswers,
     refresh,
@@ -310,6 +332,7 @@ export const usePhone = defineStore('phone', () => {
     mute,
     dtmf,
     choose,
+    look,
     setAuto,
     allow,
   }

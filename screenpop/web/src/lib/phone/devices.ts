@@ -50,6 +50,17 @@ export async function listDevices(): Promise<Devices> {
   return found
 }
 
+/** Of the chosen devices those that are plugged in, the system's ('') for the others; and which are not there. */
+export function plugged(chosen: Chosen, found: Devices): { use: Chosen; missing: (keyof Chosen)[] } {
+  const named = found.microphones.length + found.speakers.length > 0 // before the permission none has an id
+  const there = (id: string, among: Device[]): boolean => id === '' || !named || among.some((d) => d.id === id)
+  const missing: (keyof Chosen)[] = []
+  if (!there(chosen.microphone, found.microphones)) missing.push('microphone')
+  if (!there(chosen.speaker, found.speakers)) missing.push('speaker')
+  if (!there(chosen.ring, found.speakers)) missing.push('ring')
+  return { use: { ...chosen, ...Object.fromEntries(missing.map((k) => [k, ''])) }, missing }
+}
+
 /** Open the chosen microphone; where it was unplugged, the system's. Throws MicrophoneError. */
 export async function openMicrophone(id: string): Promise<MediaStream> {
   if (!mayCapture()) throw new MicrophoneError('insecure')
