@@ -1,4 +1,4 @@
-"""Headsets to be plugged in and out: a PulseAudio of the test's own, whose loudspeakers can be listened to."""
+"""Headsets to be plugged in and out: a PulseAudio of the test's own, whose loudspeakers can be heard."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class SoundCards:
             stderr=subprocess.DEVNULL,
         )
         async with asyncio.timeout(10):
-            while not self._socket.exists():  # noqa: ASYNC110 - a file tells nobody that it is there
+            while not self._socket.exists():
                 await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
@@ -139,7 +139,7 @@ def _told(kind: str, name: str) -> str:
 
 
 def loudness_of(growing: Path, last_s: float) -> float:
-    """RMS of the last seconds of a WAV of 8 kHz, 16 bits, that is being written: its header is not yet true."""
+    """RMS of the last seconds of a WAV of 8 kHz, 16 bits, still being written: its header is not yet true."""
     sound = growing.read_bytes()[44:]
     samples = np.frombuffer(sound[: len(sound) // 2 * 2], "<i2").astype(float)[-int(last_s * 8000) :]
     return float(np.sqrt(np.mean(samples**2))) if len(samples) else 0.0
