@@ -206,8 +206,8 @@ class LiveHelp:
 
     async def _opening(self, talk: LiveTalk, legs: Legs, worker: LiveProcess) -> None:
         """Not cancelled when the call ends meanwhile: what is being made must be known to be taken away."""
-        talk.name, talk.legs_on = legs.name(), set()
-        done = False
+        talk.name, done = legs.name(), False
+        talk.opening(self._service.now())
         try:
             opened = await legs.open(talk.name, talk.channel)
             order = {"op": "open", "call": talk.id, "legs": dict(opened.urls), "facts": talk.facts}
@@ -234,8 +234,8 @@ class LiveHelp:
             return
         pause = AGAIN_S[min(talk.failures, len(AGAIN_S) - 1)]
         talk.failures += 1
-        for hint in talk.restarted():
-            self._push(talk, hint)
+        for message in talk.interrupted():
+            self._push(talk, message)
         self._state(talk, "retrying")
         asyncio.get_running_loop().call_later(pause, self._open, talk)
 
@@ -296,8 +296,8 @@ class LiveHelp:
         match event["ev"]:
             case "ready" | "load":
                 for talk in self._talks.values():
-                    if talk.worker is worker and talk.state in ("on", "finals_only", "silence_only"):
-                        self._state(talk, _doing(worker), again=event["ev"] == "ready")
+                    if talk.worker is worker:
+                        self._listening(talk)
                 return
             case "closed":
                 if (over := self._ids.get(event["call"])) is not None and over.ended:
@@ -319,9 +319,14 @@ class LiveHelp:
             self._lost(talk)
             return
         talk.legs_on.add(event["leg"])
-        if len(talk.legs_on) == 2 and talk.worker is not None and not talk.ended:
-            talk.failures = 0
-            self._state(talk, _doing(talk.worker))
+        self._listening(talk)
+
+    def _listening(self, talk: LiveTalk) -> None:
+        """Both legs are heard; what that is worth is known once the worker has looked for its model."""
+        if len(talk.legs_on) < 2 or talk.worker is None or talk.ended or "reads" not in talk.worker.info:
+            return
+        talk.failures = 0
+        self._state(talk, _doing(talk.worker))
 
     def _hint(self, talk: LiveTalk, event: dict[str, Any]) -> None:
         now = self._service.now()
@@ -363,8 +368,8 @@ class LiveHelp:
             for text in talk.everything():
                 self._service.hub.put(member, text)
 
-    def _state(self, talk: LiveTalk, state: LiveStateName, *, again: bool = False) -> None:
-        if state == talk.state and state != "opening" and not again:
+    def _state(self, talk: LiveTalk, state: LiveStateName) -> None:
+        if state == talk.state and state != "opening":
             return
         talk.state = state
         self._push(talk, talk.told())

@@ -46,21 +46,31 @@ class LiveTalk:
     legs_on: set[str] = field(default_factory=set)
     pop: str = ""
     shift: int = 0  # utterances of earlier workers: their numbers go on
+    shift_ms: int = 0  # and so does the clock
+    began: datetime | None = None
+    _highest: int = 0
+    _growing: dict[str, LiveText] = field(default_factory=dict)  # leg → what is being said
     _lines: OrderedDict[tuple[str, int], LiveText] = field(default_factory=OrderedDict)
     _hints: dict[str, LiveHint] = field(default_factory=dict)
 
     def text(self, event: dict[str, Any]) -> LiveText:
         """A line that was heard, kept for pages that come later."""
         number = event["n"] + self.shift
+        self._highest = max(self._highest, number)
         line = LiveText(
             id=self.pop,
             leg=event["leg"],
             n=number,
-            t0_ms=event["t0"],
-            t1_ms=event["t1"],
+            t0_ms=event["t0"] + self.shift_ms,
+            t1_ms=None if event["t1"] is None else event["t1"] + self.shift_ms,
             final=event["final"],
             parts=tuple({"text": t, "sure": s} for t, s in event["parts"]),
         )
+        if line.final:
+            if (growing := self._growing.get(line.leg)) is not None and growing.n == number:
+                del self._growing[line.leg]
+        else:
+            self._growing[line.leg] = line
         if line.final and line.parts:
             self._lines[line.leg, number] = line
             while len(self._lines) > MOST_LINES:
@@ -77,13 +87,22 @@ class LiveTalk:
             self._hints[hint.key] = hint
         return hint
 
-    def restarted(self) -> list[LiveHint]:
-        """A new worker knows nothing of before: reminders that it would have to take back go now."""
-        self.shift = max((n for _, n in self._lines), default=self.shift)
+    def opening(self, now: datetime) -> None:
+        """It is listened to from `now` on; what is heard comes after what was heard before."""
+        self.legs_on.clear()
+        self.began = self.began or now
+        self.shift = self._highest
+        self.shift_ms = round((now - self.began).total_seconds() * 1000)
+
+    def interrupted(self) -> list[LiveText | LiveHint]:
+        """Whoever listens next knows nothing of before: what only he could finish or take back goes now."""
+        growing = [g.model_copy(update={"final": True, "parts": ()}) for g in self._growing.values()]
         stale = [h for h in self._hints.values() if h.kind not in ("forbidden", "number")]
+        self._growing.clear()
+        self.legs_on.clear()
         for hint in stale:
             del self._hints[hint.key]
-        return [h.model_copy(update={"gone": True}) for h in stale]
+        return [*growing, *(h.model_copy(update={"gone": True}) for h in stale)]
 
     def told(self) -> LiveState:
         """The state as the page gets it."""

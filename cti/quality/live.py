@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -78,7 +78,7 @@ class LiveCall:
 
     rules: RuleSet
     facts: CallFacts
-    numbers: NumberEar | None = None
+    numbers: Mapping[Role, NumberEar] = field(default_factory=dict)
     reads: bool = True  # may become True later, when a model is loaded
     _shown: dict[str, Hint] = field(default_factory=dict)
     _said: dict[str, list[_Utterance]] = field(default_factory=lambda: {"agent": [], "caller": []})
@@ -138,7 +138,22 @@ class LiveCall:
         spoken.append(utterance)
         while sum(len(u.words) for u in spoken) > _MAX_WORDS:
             spoken.pop(0)
-        return self._agent(utterance) if role == "agent" else self._caller(utterance)
+        out = self._agent(utterance) if role == "agent" else self._caller(utterance)
+        if role in self.numbers:
+            text = "".join(w.text for w in words)
+            out += self._offer(self.numbers[role].heard(text, t0, t1))
+        return out
+
+    def reread(self, role: Role, text: str, t0: int, t1: int) -> list[Hint]:
+        """Utterances that may hold a number in groups were read once more, in one piece."""
+        if role not in self.numbers:
+            return []
+        new, wrong = self.numbers[role].again(text, t0, t1)
+        out: list[Hint] = []
+        for number in wrong:
+            if not any(ear.knows(number.value) for ear in self.numbers.values()):
+                out += self._take(f"number:{number.value}")
+        return out + self._offer(new)
 
     # ---- whose words ---------------------------------------------------------------------------
 
@@ -157,10 +172,7 @@ class LiveCall:
         return out + self._name(t1)
 
     def _caller(self, utterance: _Utterance) -> list[Hint]:
-        out = [
-            self._show(Hint(f"number:{n.value}", "number", text=n.value, what=n.kind, at=n.t1))
-            for n in self._numbers(utterance)
-        ]
+        out: list[Hint] = []
         ctx = prepare(self._transcript((), (utterance,)))
         for rule in self._on("closing"):
             heard = rule.live.heard if rule.live is not None else ()
@@ -168,11 +180,13 @@ class LiveCall:
                 out.append(self._sentence(rule, utterance.t1))
         return out + self._name(utterance.t1)
 
-    def _numbers(self, utterance: _Utterance) -> Iterable[Spoken]:
-        if self.numbers is None:
-            return ()
-        text = "".join(w.text for w in utterance.words)
-        return self.numbers.heard(text, utterance.t0, utterance.t1)
+    def _offer(self, numbers: Sequence[Spoken]) -> list[Hint]:
+        """Once, whoever says them: an agent reads back what the caller said."""
+        return [
+            self._show(Hint(f"number:{n.value}", "number", text=n.value, what=n.kind, at=n.t1))
+            for n in numbers
+            if f"number:{n.value}" not in self._shown
+        ]
 
     def _forbid(self, utterance: _Utterance) -> list[Hint]:
         spoken = self._said["agent"]

@@ -1,4 +1,4 @@
-"""Numbers that a caller speaks: 幺三八 零零幺三 八零零零 → 13800138000, as a phone or a waybill number.
+"""Numbers that somebody speaks: 幺三八 零零幺三 八零零零 → 13800138000, as a phone or a waybill number.
 
 Pure. Recognisers write spoken digits as Chinese or as figures, grouped or not, with fillers between; a
 number may go on over several utterances. What is found is a proposal to look up, never a fact.
@@ -22,6 +22,8 @@ _DIGITS = {
 _TIMES = {"两": 2, "三": 3, "四": 4, "2": 2, "3": 3, "4": 4}
 _OPEN = frozenset("么妖腰洞两拐勾")  # words of their own too: digits only beside digits
 _BETWEEN = sound.FILLERS | frozenset(" ,，、.。-－—~·…的是然后杠再")
+_LIKE_ONE = "要"  # how recognisers write 幺; nearly always a word of its own
+_BEFORE_ONE = frozenset("是号码")
 _LETTER = re.compile(r"[A-Za-z]")
 _GO_ON_MS = 4_000  # a longer pause ends a number
 _LONGEST = 24
@@ -48,16 +50,16 @@ class _Run:
 
 @dataclass(slots=True)
 class NumberEar:
-    """Listens to one caller. `pattern` matches waybill numbers (setting waybills.pattern)."""
+    """Listens to one party. `pattern` matches waybill numbers (setting waybills.pattern)."""
 
     pattern: re.Pattern[str]
     prefixes: Sequence[str] = ()
     plan: Plan = field(default_factory=Plan)
     _open: _Run | None = None
-    _told: set[str] = field(default_factory=set)
+    _told: dict[str, Spoken] = field(default_factory=dict)
 
     def heard(self, text: str, t0: int, t1: int) -> list[Spoken]:
-        """One utterance of the caller; the numbers that are whole now and were not told before."""
+        """One utterance; the numbers that are whole now and were not told before."""
         runs = runs_in(text)
         if not runs:
             self._open = None
@@ -77,13 +79,26 @@ class NumberEar:
             self._open = _Run(digits, begin, t1, starts) if ends and not (found and starts) else None
         return out
 
+    def again(self, text: str, t0: int, t1: int) -> tuple[list[Spoken], list[Spoken]]:
+        """Several utterances were read anew in one piece: what that adds, and what it proves wrong."""
+        new: list[Spoken] = []
+        values = [digits for digits, _, _ in runs_in(text) if self._number(digits, t0, t1, new)]
+        wrong = [s for v, s in self._told.items() if values and v not in values and t0 <= s.t0 and s.t1 <= t1]
+        for one in wrong:
+            del self._told[one.value]
+        return new, wrong
+
+    def knows(self, value: str) -> bool:
+        """Whether this number was told and not taken back."""
+        return value in self._told
+
     def _number(self, digits: str, t0: int, t1: int, out: list[Spoken]) -> bool:
         kind = self._kind(digits)
         if kind is None:
             return False
         if digits not in self._told:
-            self._told.add(digits)
-            out.append(Spoken(kind, digits, t0, t1))
+            self._told[digits] = Spoken(kind, digits, t0, t1)
+            out.append(self._told[digits])
         return True
 
     def _kind(self, digits: str) -> Literal["phone", "waybill"] | None:
@@ -114,7 +129,8 @@ def runs_in(text: str) -> list[tuple[str, bool, bool]]:
     out: list[tuple[str, bool, bool]] = []
     i = 0
     while i < len(chars):
-        if chars[i] not in _DIGITS and not _LETTER.match(chars[i]):
+        one = _is_one(chars, i, begun=False)
+        if chars[i] not in _DIGITS and not _LETTER.match(chars[i]) and not one:
             i += 1
             continue
         start, digits, last = i, "", i
@@ -130,8 +146,8 @@ def runs_in(text: str) -> list[tuple[str, bool, bool]]:
                 digits += several
                 i += 3
                 last = i
-            elif char in _DIGITS:
-                digits += _DIGITS[char]
+            elif char in _DIGITS or _is_one(chars, i, begun=bool(digits)):
+                digits += _DIGITS.get(char, "1")
                 i += 1
                 last = i
             elif _LETTER.match(char) and (not digits or digits.isalpha()):
@@ -149,6 +165,16 @@ def runs_in(text: str) -> list[tuple[str, bool, bool]]:
             out.append((digits, before, after))
         i = max(i, start + 1)
     return out
+
+
+def _is_one(chars: list[str], i: int, *, begun: bool) -> bool:
+    """Whether a 要 stands where only 幺 can: before a digit or at the end, and not in 我要."""
+    if chars[i] != _LIKE_ONE:
+        return False
+    before, after = chars[i - 1] if i else "", chars[i + 1] if i + 1 < len(chars) else ""
+    opens = not before or before in _DIGITS or before in _BETWEEN or before in _BEFORE_ONE
+    digit = after in _DIGITS or after == _LIKE_ONE
+    return opens and (digit or (begun and (not after or after in _BETWEEN)))
 
 
 def _several(chars: list[str], i: int) -> str:

@@ -18,6 +18,7 @@ from cti.quality.spoken import NumberEar
 from cti.quality.transcript import CallFacts, Role, Word
 from cti.speech.audio import VAD_RATE
 from cti.speech.engine import Heard, Samples
+from cti.speech.live_digits import Dictation
 from cti.speech.live_ear import Ear, Utterance
 
 ROLES: tuple[Role, Role] = ("agent", "caller")
@@ -28,7 +29,10 @@ Tell = Callable[[dict[str, Any]], None]
 
 
 class Talk:
-    """One agent's talk with one caller. `tell` takes events; `put` gives utterances to the reader."""
+    """One agent's talk with one caller. `tell` takes events; `put` gives utterances to the reader.
+
+    `hearing` names this listening: a talk that is opened anew must not get utterances of before.
+    """
 
     def __init__(
         self,
@@ -41,13 +45,17 @@ class Talk:
         *,
         reads: bool,
         longest_s: float,
+        hearing: str = "",
     ) -> None:
         plan = Plan(settings.phone.home_area, re.compile(settings.phone.internal))
         waybills = settings.waybills
-        numbers = NumberEar(re.compile(waybills.pattern), waybills.prefixes, plan)
+        pattern = re.compile(waybills.pattern)
+        numbers = {role: NumberEar(pattern, waybills.prefixes, plan) for role in ROLES}
         self.id = id
         self.live = LiveCall(rules, facts, numbers, reads=reads)
-        self.ears = {role: Ear(id, role, longest_s) for role in ROLES}
+        self.hearing = hearing or id
+        self.ears = {role: Ear(self.hearing, role, longest_s) for role in ROLES}
+        self._dictations = {role: Dictation(longest_s) for role in ROLES}
         self.unread = 0  # utterances that the reader still has
         self.closing = False
         self._tell, self._put, self._reads = tell, put, reads
@@ -61,6 +69,8 @@ class Talk:
         self._reads = self.live.reads = True
         for ear in self.ears.values():
             ear.longest_s = longest_s
+        for dictation in self._dictations.values():
+            dictation.longest_s = longest_s
 
     def hear(self, role: Role, pcm: bytes) -> None:
         """Sound of a leg: 8 kHz, 16 bit, little-endian."""
@@ -104,11 +114,22 @@ class Talk:
         self._text(utterance, [[sound.simplify(text), False]], final=False)
 
     def final(self, utterance: Utterance, heard: Heard | None) -> None:
-        """A whole utterance was read, or given up."""
+        """A whole utterance was read, or given up; or several were read again for a number in them."""
+        if utterance.again:
+            if heard is not None:
+                text, end = heard.text, utterance.t1 or utterance.t0
+                self._hints(self.live.reread(utterance.leg, text, utterance.t0, end))
+            return
         self.unread -= 1
         if heard is None or not heard.text.strip():
             self._text(utterance, [], final=True)
-            return
+        else:
+            self._heard(utterance, heard)
+        joined = self._dictations[utterance.leg].said(utterance, heard.text if heard is not None else "")
+        if joined is not None:
+            self._put(joined)
+
+    def _heard(self, utterance: Utterance, heard: Heard) -> None:
         sure = _is_sure(heard, (utterance.t1 or utterance.t0) - utterance.start)
         parts: list[list[Any]] = []
         for word in heard.words:

@@ -10,6 +10,8 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from cti.quality.transcript import Role
 from cti.speech.audio import VAD_RATE
 from cti.speech.engine import Samples
@@ -19,6 +21,7 @@ PAUSE_MS = 700
 _LEAD_MS = 300  # before the voice was sure: the first syllable is in it
 _LONG_MS = 10_000  # from here on a short gap is enough
 _GAP_MS = 250
+_TAIL_MS = 150  # after the voice, where utterances are joined
 
 
 @dataclass(slots=True)
@@ -36,7 +39,9 @@ class Utterance:
     t1: int | None = None
     level: float | None = None
     pausing: bool = False  # the voice has ceased: it may be whole in a moment
+    again: bool = False  # several that were read before, in one piece
     _chunks: list[Samples] = field(default_factory=list)
+    _taken: list[Samples] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def put(self, samples: Samples) -> None:
@@ -48,7 +53,20 @@ class Utterance:
         """What has come since the last time."""
         with self._lock:
             out, self._chunks = self._chunks, []
+            self._taken += out
         return out
+
+    def sound(self) -> Samples:
+        """All of it, without most of the pause that ended it."""
+        with self._lock:
+            whole = np.concatenate([*self._taken, *self._chunks, np.zeros(0, dtype=np.float32)])
+        end = len(whole) if self.t1 is None else (self.t1 - self.start + _TAIL_MS) * VAD_RATE // 1000
+        return np.asarray(whole[:end], dtype=np.float32)
+
+    @property
+    def seconds(self) -> float:
+        """How long `sound` is."""
+        return ((self.t1 or self.t0) - self.start + _TAIL_MS) / 1000
 
     @property
     def waiting_s(self) -> float:

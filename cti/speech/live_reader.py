@@ -1,8 +1,8 @@
 """The one thread that recognises for all live calls of a process, in the order of what matters.
 
-Whole utterances first, in order; a growing one only when none waits. Under pressure there are no partial
-texts any more ("finals only"), and what waits longer than a bound is given up, oldest first: text that comes
-half a minute late helps nobody.
+Whole utterances first, in order; then what is to be read again; a growing one only when none waits. Under
+pressure there are no partial texts any more ("finals only"), and what waits longer than a bound is given up,
+oldest first: text that comes half a minute late helps nobody.
 """
 
 from __future__ import annotations
@@ -71,6 +71,7 @@ class Reader:
         self._on_partial, self._on_final, self._on_pressure = on_partial, on_final, on_pressure
         self._whole: deque[tuple[float, Utterance]] = deque()  # since when it is whole
         self._growing: dict[tuple[str, str], Utterance] = {}
+        self._again: dict[tuple[str, str], Utterance] = {}
         self._readings: dict[tuple[str, str, int], _Reading] = {}
         self._told = Pressure(False, 0.0, 0)
         self._lost = 0
@@ -90,11 +91,13 @@ class Reader:
             self._more.notify()
 
     def put(self, utterance: Utterance) -> None:
-        """An utterance that begins, has grown or is whole."""
+        """An utterance that begins, has grown or is whole; of those to be read again the last counts."""
         given_up: list[Utterance] = []
         key = (utterance.call, utterance.leg)
         with self._more:
-            if utterance.t1 is None:
+            if utterance.again:
+                self._again[key] = utterance
+            elif utterance.t1 is None:
                 self._growing[key] = utterance
             else:
                 if self._growing.get(key) is utterance:
@@ -115,6 +118,8 @@ class Reader:
                 if self._whole:
                     self._pressure()
                     return self._whole.popleft()[1], False
+                if self._again:
+                    return self._again.pop(next(iter(self._again))), False
                 if not self._told.finals_only:
                     least = max(self._engine.partial_s, _WORTH * self._cost_s)
                     ready = [u for u in self._growing.values() if u.waiting_s >= least and not u.pausing]

@@ -50,6 +50,7 @@ class Worker:
         self._engine: StreamEngine | None = None
         self._talks: dict[str, Talk] = {}
         self._tasks: dict[str, list[asyncio.Task[None]]] = {}
+        self._opened = 0
         self._http = aiohttp.ClientSession(trust_env=False)
 
     async def load(self) -> None:
@@ -93,6 +94,7 @@ class Worker:
     def _open(self, id: str, order: dict[str, Any]) -> None:
         self._forget(id)
         engine = self._engine
+        self._opened += 1
         talk = self._talks[id] = Talk(
             id,
             CallFacts(**order["facts"]),
@@ -102,6 +104,7 @@ class Worker:
             self._put,
             reads=engine is not None,
             longest_s=engine.longest_s if engine is not None else 25.0,
+            hearing=f"{id}/{self._opened}",
         )
         if order.get("held"):
             talk.hold(True)
@@ -177,13 +180,17 @@ class Worker:
         event = {"ev": "load", "finals_only": now.finals_only, "waiting_s": now.waiting_s, "lost": now.lost}
         self._loop.call_soon_threadsafe(self._tell, event)
 
+    def _talk_of(self, utterance: Utterance) -> Talk | None:
+        talk = self._talks.get(utterance.call.partition("/")[0])
+        return talk if talk is not None and talk.hearing == utterance.call else None
+
     def _on_partial(self, utterance: Utterance, text: str) -> None:
-        talk = self._talks.get(utterance.call)
+        talk = self._talk_of(utterance)
         if talk is not None and self._out.transport.get_write_buffer_size() < MOST_WAITING:
             talk.partial(utterance, text)
 
     def _on_final(self, utterance: Utterance, heard: Heard | None) -> None:
-        talk = self._talks.get(utterance.call)
+        talk = self._talk_of(utterance)
         if talk is None:
             return
         talk.final(utterance, heard)

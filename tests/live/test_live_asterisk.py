@@ -21,6 +21,7 @@ from asterisk_conf.scenario import play, wait
 from asterisk_conf.softphones import Phones
 from cti.ari.client import AriClient
 from cti.ari.legs import PREFIX
+from cti.demo.voices import LINES
 from screenpop.live import LiveHelp
 from tests.ami.tcp_proxy import Proxy
 from tests.plugins.asterisk import ari_sections
@@ -28,7 +29,8 @@ from tests.plugins.qa import PROMPTS, put_together
 from tests.plugins.screenpop import WANG, Page, PopLine
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("live"), pytest.mark.timeout(240)]
-ROOT = Path(__file__).resolve().parents[2]
+STRANGER = "13900139000"  # of whom there is no record
+WAYBILL = "107488752316"
 SOON_S, SLOW_S = 30.0, 60.0
 
 
@@ -52,13 +54,16 @@ class Line:
         return live
 
     async def hear(self, what: str, /, **fields: Any) -> dict[str, Any]:
-        """The next message of this kind with these fields; recognisers are slow on a busy machine."""
-        async with asyncio.timeout(SLOW_S):
-            while True:
-                message: dict[str, Any] = await self.page.ws.receive_json()
-                self.page.messages.append(message)
-                if message["type"] == what and all(message[k] == v for k, v in fields.items()):
-                    return message
+        """The next message of this kind with these fields, on the agent's page."""
+        return await heard(self.page, what, **fields)
+
+    async def until_hint(self, kind: str, **fields: Any) -> dict[str, Any]:
+        """A reminder of this kind, which may have come already."""
+        for seen in self.page.messages:
+            given = seen["type"] == "live_hint" and seen["kind"] == kind and not seen["gone"]
+            if given and all(seen[k] == v for k, v in fields.items()):
+                return seen
+        return await self.hear("live_hint", kind=kind, gone=False, **fields)
 
     async def up(self) -> None:
         """Wait until a call that comes now is listened to."""
@@ -80,6 +85,16 @@ class Line:
         async with asyncio.timeout(SOON_S):
             while await self.left():
                 await asyncio.sleep(0.2)
+
+
+async def heard(page: Page, what: str, /, **fields: Any) -> dict[str, Any]:
+    """The next message of this kind with these fields; recognisers are slow on a busy machine."""
+    async with asyncio.timeout(SLOW_S):
+        while True:
+            message: dict[str, Any] = await page.ws.receive_json()
+            page.messages.append(message)
+            if message["type"] == what and all(message[k] == v for k, v in fields.items()):
+                return message
 
 
 def alaw(file: Path, target: Path) -> Path:
@@ -244,47 +259,61 @@ async def test_calls_that_end_at_once_leave_nothing(
         assert len(opened) >= 3, "they were really listened to"
 
 
+def lines(folder: Path, name: str, *said: tuple[float, str], seconds: float) -> Path:
+    """Lines of the demo's voices at their seconds, as a phone plays them."""
+    parts = [(at, LINES / f"{line}.wav") for at, line in said]
+    return alaw(put_together(folder / f"{name}.wav", parts, seconds), folder / f"{name}.al")
+
+
 @pytest.mark.speech
-async def test_what_is_said_becomes_text_hints_and_a_flag(
+async def test_a_talk_with_everything_that_live_help_says(
     start_asterisk: Callable[..., Instance],
     start_popline: Callable[..., Any],
     seeded_url: str,
     whisper_base: Path,
     tmp_path: Path,
 ) -> None:
-    """Two voices, read live: text of the right leg, a forbidden phrase as hint and as flag."""
-    shared = next((p / "shared" / "calls" for p in ROOT.parents if (p / "shared" / "calls").is_dir()), None)
-    caller = voice(tmp_path, "caller", (6.0, "points_none"), seconds=11)
-    if shared is not None:
-        spoken = shared / "v02-forbidden-opening-agent.wav"
-        agent = alaw(put_together(tmp_path / "a.wav", [(1.5, spoken)], 15), tmp_path / "agent.al")
-    else:
-        agent = voice(tmp_path, "agent", (0.5, "goodbye"), seconds=6)
-    speech = {"engine": "whisper"}
+    """Silence, a name, a forbidden phrase with its flag, a waybill in groups, closing words: come and go."""
+    answers = [(0.6, "help"), (19.0, "rude"), (30.0, "check"), (39.0, "bye")]
+    agent = lines(tmp_path, "agent", *answers, seconds=42)
+    # the caller's clock begins with the queue, a second or two before the agent's
+    groups = [(22.0, "number"), (23.8, "number_1"), (25.9, "number_2"), (27.9, "number_3")]
+    caller = lines(tmp_path, "caller", (13.0, "late"), *groups, (37.0, "thanks"), seconds=43)
     async with (
-        hotline(start_asterisk, start_popline, seeded_url, speech=speech) as line,
+        hotline(start_asterisk, start_popline, seeded_url, speech={"engine": "whisper"}) as line,
         line.popline.page("boss") as boss,
     ):
+        flags = asyncio.create_task(heard(boss, "live_flag"))
         await line.phones.agent("1001", answer_after=0.2, steps=[play(agent), wait(60)])
-        call = await line.phones.call("95001", number=WANG, steps=[wait(0.5), play(caller)], hold=20.0)
-        await line.hear("live_state", state="on")
-        first = await line.hear("live_text", leg="agent", final=True)
-        said = "".join(p["text"] for p in first["parts"])
-        if shared is not None:
-            assert "说话" in said or "话呀" in said
-            hint = await line.hear("live_hint", kind="forbidden")
-            assert (hint["rule"], hint["gone"]) == ("OPN-02", False)
-            flag = await boss.next("live_flag")
-            assert (flag["agent"], flag["rule"], flag["queue"]) == ("1001", "OPN-02", "hotline")
-            assert line.popline.parts.ctx.wall.wall.agent("1001").flag.rule == "OPN-02"
-        else:
-            assert "再见" in said
-        await line.hear("live_text", leg="caller", final=True)
+        call = await line.phones.call("95001", number=STRANGER, steps=[play(caller)], hold=45.0)
+        on = await line.hear("live_state", state="on")
+        assert on["engine"] == "whisper:whisper-base"
+        silent = await line.hear("live_hint", kind="silence", gone=False)
+        assert silent["rule"] == "SIL"
+        assert silent["due_at"], "counted down"
+        # the caller speaks: the count-down stops, and what he says is read
+        await line.hear("live_hint", key="silence", gone=True)
+        asked = await line.until_hint("name")
+        assert (asked["rule"], asked["heard"]) == ("NAM-01", "王")
+        assert "王先生" in asked["text"]
+        assert "王女士" in asked["text"]
+        hint = await line.until_hint("forbidden")
+        assert (hint["rule"], hint["gone"]) == ("OPN-04", False)
+        flag = await flags
+        assert (flag["agent"], flag["rule"], flag["queue"]) == ("1001", "OPN-04", "hotline")
+        assert line.popline.parts.ctx.wall.wall.agent("1001").flag.rule == "OPN-04"
+        chip = await line.until_hint("number", text=WAYBILL)
+        assert chip["what"] == "waybill"
+        await line.hear("live_hint", key="NAM-01", gone=True)  # 王先生，请您稍等
+        closing = await line.until_hint("closing", rule="STA-03")
+        assert "感谢您的来电" in closing["text"]
+        await line.hear("live_hint", key=closing["key"], gone=True)  # 感谢您的来电，再见
         assert (await call.result(timeout_s=120)).ok
         await line.nothing_left()
-        if shared is not None:
-            await line.popline.parts.ctx.ledger.settled(10)
-            status, kept = await line.popline.api("GET", "/live/flags", user="boss")
-            assert (status, [f["id"] for f in kept["items"]]) == (200, [flag["flag"]])
-            status, _ = await line.popline.api("GET", "/live/flags", user="a1001")
-            assert status == 403
+        legs = {m["leg"]: m for m in line.page.messages if m["type"] == "live_text" and m["final"]}
+        assert set(legs) == {"agent", "caller"}
+        await line.popline.parts.ctx.ledger.settled(10)
+        status, kept = await line.popline.api("GET", "/live/flags", user="boss")
+        assert (status, [f["id"] for f in kept["items"]]) == (200, [flag["flag"]])
+        status, _ = await line.popline.api("GET", "/live/flags", user="a1001")
+        assert status == 403

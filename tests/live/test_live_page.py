@@ -18,6 +18,15 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 ONE_LINE = 32  # px
 FADE_MS = 300  # of the colours
+NOBODY = "13926584713"
+LONG = [
+    "你好，我姓欧阳，",
+    "我上个星期从深圳寄到北京的那个快件，",
+    "到现在还没有收到，",
+    "已经打了三次电话了，",
+    "每次都说在查。",
+]
+SENTENCE = "对不起，您的电话没有声音，请您换一部电话再次打来，好吗？再会！"
 
 
 async def height(part: Locator) -> float:
@@ -46,6 +55,73 @@ class Talk:
     def hint(self, key: str, kind: Any, **fields: Any) -> None:
         """A reminder."""
         self.tell(LiveHint(id=self.pop, key=key, kind=kind, **fields))
+
+
+async def test_what_comes_does_not_disturb(browser: Browser, popline: PopLine, story: type[Story]) -> None:
+    """Long and growing texts, three hints at once: nothing moves, is cut off or takes the focus."""
+    page = await signed_in(browser, popline.base, "a1001", [])
+    await page.set_viewport_size({"width": 1366, "height": 768})
+    call = story(number=WANG)
+    popline.hear(*call.rings("1001"), *call.answered("1001"))
+    card = page.get_by_test_id("pop-card")
+    await expect(card).to_have_attribute("data-state", "talking")
+    talk = Talk(popline, str(await card.get_attribute("data-pop-id")))
+    talk.tell(LiveState(id=talk.pop, state="on", engine="vosk:x"))
+    panel, due = page.get_by_test_id("live-panel"), page.get_by_test_id("live-due")
+    await expect(panel).to_have_attribute("data-state", "on")
+    note = page.get_by_test_id("note")
+    await note.fill("客户催件")
+    before = await panel.bounding_box()
+    text = ""
+    for part in LONG:
+        text += part
+        talk.say("caller", 1, (text, False), final=False)
+        await expect(page.get_by_test_id("live-line")).to_have_text(f"客户{text}")
+        assert await panel.bounding_box() == before
+    box = page.get_by_test_id("live-line").locator(".said")
+    grown = await height(box)
+    talk.say("caller", 1, (text[:9], True), (text[9:14], False), (text[14:], True))
+    await expect(page.get_by_test_id("live-line").locator(".partial")).to_have_count(0)
+    assert await height(box) == grown, "the text does not wrap anew when it is final"
+    soon = {"due_at": popline.parts.ctx.now() + timedelta(seconds=60), "step": 3, "steps": 3}
+    talk.hint("silence", "silence", rule="SIL", title="客户无声", text=SENTENCE, **soon)
+    talk.hint(
+        "forbidden:OPN-02:1",
+        "forbidden",
+        rule="OPN-02",
+        title="不得说",
+        text="不得说：喂说话呀，再不说话我就挂了",
+    )
+    talk.hint("NAM-01", "name", rule="NAM-01", text="欧阳先生／欧阳女士", sure=False)
+    hints = page.get_by_test_id("live-hint")
+    await expect(hints).to_have_count(3)
+    inside = await due.bounding_box()
+    assert inside is not None
+    for hint in await hints.all():
+        area = await hint.bounding_box()
+        assert area is not None
+        assert area["y"] >= inside["y"]
+        assert area["y"] + area["height"] <= inside["y"] + inside["height"]
+    assert await panel.bounding_box() == before
+    await expect(note).to_be_focused()
+    # said politely, and not every second of the count-down
+    await expect(due).to_have_attribute("aria-live", "polite")
+    await expect(due).to_have_attribute("aria-atomic", "false")
+    await expect(hints.first.locator(".label")).to_have_attribute("aria-hidden", "true")
+    await keep(page, "live-full")
+    await page.emulate_media(color_scheme="dark")
+    await page.wait_for_timeout(FADE_MS)
+    await keep(page, "live-full-dark")
+    await page.get_by_test_id("lang-switch").click()
+    await page.emulate_media(color_scheme="light")
+    talk.hint("number:SF1234567890", "number", text="SF1234567890", what="waybill")
+    talk.hint("number:107488752316", "number", text="107488752316", what="waybill")
+    talk.hint(f"number:{NOBODY}", "number", text=NOBODY, what="phone")
+    await expect(page.get_by_test_id("live-number")).to_have_count(3)
+    await expect(panel).to_contain_text("Do not say")
+    assert await panel.bounding_box() == before
+    await page.wait_for_timeout(FADE_MS)
+    await keep(page, "live-full-en")
 
 
 async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: type[Story]) -> None:
@@ -110,7 +186,15 @@ async def test_the_panel_on_the_card(browser: Browser, popline: PopLine, story: 
     await keep(page, "live-panel-dark")
     await page.emulate_media(color_scheme="light")
     await page.get_by_test_id("live-number").click()
-    await expect(page.get_by_test_id("waybill-detail")).to_be_visible()
+    await expect(page.get_by_test_id("waybill-detail")).to_have_attribute("data-number", "SF1234567890")
+    await page.keyboard.press("Escape")
+    talk.hint(f"number:{WANG}", "number", text=WANG, what="phone")
+    talk.hint(f"number:{NOBODY}", "number", text=NOBODY, what="phone")
+    await page.get_by_test_id("live-number").filter(has_text=WANG).click()
+    await expect(page.get_by_test_id("customer-detail")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.get_by_test_id("live-number").filter(has_text=NOBODY).click()
+    await expect(page.get_by_test_id("search-input")).to_have_value(NOBODY)
     await page.keyboard.press("Escape")
     await page.keyboard.press("Alt+KeyL")
     await expect(page.get_by_test_id("live-fold")).to_have_attribute("aria-expanded", "false")

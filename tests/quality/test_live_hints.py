@@ -66,7 +66,8 @@ class Stage:
 @pytest.fixture
 def stage(rules: RuleSet) -> Stage:
     facts = CallFacts(company="顺达速运", direction="inbound", desk="hotline")
-    return Stage(LiveCall(rules, facts, NumberEar(re.compile(r"\d{10,15}"))))
+    pattern = re.compile(r"\d{10,15}")
+    return Stage(LiveCall(rules, facts, {"agent": NumberEar(pattern), "caller": NumberEar(pattern)}))
 
 
 def test_a_silent_caller_is_led_through_the_protocol(stage: Stage) -> None:
@@ -240,13 +241,20 @@ def test_quiet_voice_and_noisy_line(stage: Stage) -> None:
 
 
 def test_a_spoken_number_is_offered(stage: Stage) -> None:
-    """A number of the caller is a hint to look it up; the agent's own words are not searched."""
-    stage.say("agent", "您的单号是七五二四八九六三二幺吗？")
-    assert stage.now("number") is None
-    stage.say("caller", "对，单号七五二四八九六三二幺。")
+    """A number of either is a hint to look it up, once; read again in one piece it may be another."""
+    stage.say("caller", "单号七五二四八九六三二幺。")
     hint = stage.now("number")
     assert hint is not None
     assert (hint.text, hint.what) == ("7524896321", "waybill")
+    stage.say("agent", "您的单号是七五二四八九六三二幺吗？")
+    numbers = [h for h in stage.shown.values() if h.kind == "number"]
+    assert numbers == [hint]
+    stage.say("agent", "您的电话是幺三九二六五八四七幺三，对吗？")
+    assert [h.text for h in stage.shown.values() if h.kind == "number"] == ["7524896321", "13926584713"]
+    stage.take(stage.call.reread("caller", "单号是752489632164", 0, stage.at))
+    # the agent has read it back as it was: his words stand against the new reading
+    assert "number:7524896321" in stage.shown
+    assert "number:752489632164" in stage.shown
 
 
 def test_outbound_calls_have_no_silent_caller(rules: RuleSet) -> None:

@@ -65,3 +65,32 @@ def test_letters_before_the_digits() -> None:
     """A prefix of the settings may be spoken before the digits and stays in the number."""
     assert heard("SF 7524 8963 21", prefixes=("SF",)) == [("waybill", "SF7524896321")]
     assert heard("AB 7524 8963 21") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("好的 您的电话是要三九二六五八四七一三", [("phone", "13926584713")]),
+        ("手机号是 要39 要265 8471", [("phone", "13912658471")]),
+        ("要三九，二六五八，四七一要", [("phone", "13926584711")]),
+        ("我要7524896321", [("waybill", "7524896321")]),
+        ("要三件，要快", []),
+    ],
+)
+def test_recognisers_write_one_as_a_verb(text: str, found: list[tuple[str, str]]) -> None:
+    """幺 comes out as 要: a one where only a digit can stand, and a verb in 我要."""
+    assert heard(text) == found
+
+
+def test_what_is_read_again_replaces_what_was_read_in_pieces() -> None:
+    """A number of the same stretch that the whole does not hold is taken back; a repeated one is no news."""
+    ear = NumberEar(WAYBILL)
+    assert [n.value for n in ear.heard("三六六九，一六七二", 0, 2_000)] == []
+    assert [n.value for n in ear.heard("三四四零", 3_000, 4_000)] == ["366916723440"]
+    new, wrong = ear.again("我的单号是3669,4672,3440", 0, 4_000)
+    assert [n.value for n in new] == ["366946723440"]
+    assert [n.value for n in wrong] == ["366916723440"]
+    assert ear.again("3669 4672 3440", 0, 4_000) == ([], [])
+    assert ear.again("什么也没有", 0, 4_000) == ([], [])
+    assert ear.knows("366946723440")
+    assert not ear.knows("366916723440")

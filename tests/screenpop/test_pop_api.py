@@ -172,6 +172,16 @@ async def test_waybill_and_complaint_are_written_and_read(popline: PopLine) -> N
     assert (await popline.api("POST", "/complaints", user="a1001", body=unknown))[0] == 404
 
 
+async def test_a_waybill_is_found_without_its_letters(
+    start_popline: Callable[..., Any], seeded_url: str
+) -> None:
+    """A number as callers say it gets the prefixes of the settings; without a setting nothing is guessed."""
+    line = await start_popline(seeded_url, seeded=True, waybills={"prefixes": ["YT", "SF"]})
+    _, body = await line.api("GET", "/waybills/1234567890", user="a1001")
+    assert body["waybill"]["number"] == "SF1234567890"
+    assert (await line.api("GET", "/waybills/1234567891", user="a1001"))[0] == 404
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "status"),
     [

@@ -35,5 +35,8 @@ export function useHintWords() {
     return t(`live.kind.${hint.kind}`)
   }
 
-  return { words, label }
+  /** Its seconds run: a screen reader is not told each of them. */
+  const counts = (hint: LiveHint): boolean => left(hint) > 0
+
+  return { words, label, counts }
 }
