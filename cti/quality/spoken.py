@@ -7,6 +7,7 @@ number may go on over several utterances. What is found is a proposal to look up
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -25,6 +26,7 @@ _BETWEEN = sound.FILLERS | frozenset(" ,，、.。-－—~·…的是然后杠�
 _LIKE_ONE = "要"  # how recognisers write 幺; nearly always a word of its own
 _BEFORE_ONE = frozenset("是号码")
 _LETTER = re.compile(r"[A-Za-z]")
+_LETTERS = string.ascii_letters
 _GO_ON_MS = 4_000  # a longer pause ends a number
 _LONGEST = 24
 _SHORTEST = 7
@@ -82,7 +84,7 @@ class NumberEar:
     def again(self, text: str, t0: int, t1: int) -> tuple[list[Spoken], list[Spoken]]:
         """Several utterances were read anew in one piece: what that adds, and what it proves wrong."""
         new: list[Spoken] = []
-        values = [digits for digits, _, _ in runs_in(text) if self._number(digits, t0, t1, new)]
+        values = [self._plain(d) for d, _, _ in runs_in(text) if self._number(d, t0, t1, new)]
         wrong = [s for v, s in self._told.items() if values and v not in values and t0 <= s.t0 and s.t1 <= t1]
         for one in wrong:
             del self._told[one.value]
@@ -93,6 +95,7 @@ class NumberEar:
         return value in self._told
 
     def _number(self, digits: str, t0: int, t1: int, out: list[Spoken]) -> bool:
+        digits = self._plain(digits)
         kind = self._kind(digits)
         if kind is None:
             return False
@@ -100,6 +103,11 @@ class NumberEar:
             self._told[digits] = Spoken(kind, digits, t0, t1)
             out.append(self._told[digits])
         return True
+
+    def _plain(self, digits: str) -> str:
+        """Letters that are none of the prefixes were misheard; the look-up puts prefixes in front."""
+        known = not self.prefixes or any(digits.upper().startswith(p.upper()) for p in self.prefixes if p)
+        return digits if known else digits.lstrip(_LETTERS)
 
     def _kind(self, digits: str) -> Literal["phone", "waybill"] | None:
         if len(digits) < _SHORTEST:

@@ -302,7 +302,13 @@ async def test_a_talk_with_everything_that_live_help_says(
         flag = await flags
         assert (flag["agent"], flag["rule"], flag["queue"]) == ("1001", "OPN-04", "hotline")
         assert line.popline.parts.ctx.wall.wall.agent("1001").flag.rule == "OPN-04"
-        chip = await line.until_hint("number", text=WAYBILL)
+        try:
+            chip = await line.until_hint("number", text=WAYBILL)
+        except TimeoutError:
+            for m in line.page.messages:
+                if m["type"] in ("live_text", "live_hint"):
+                    print({k: v for k, v in m.items() if k not in ("id", "title", "rule", "due_at")})
+            raise
         assert chip["what"] == "waybill"
         await line.hear("live_hint", key="NAM-01", gone=True)  # 王先生，请您稍等
         closing = await line.until_hint("closing", rule="STA-03")

@@ -64,7 +64,12 @@ def test_what_does_not_belong_together_is_not_joined() -> None:
 def test_letters_before_the_digits() -> None:
     """A prefix of the settings may be spoken before the digits and stays in the number."""
     assert heard("SF 7524 8963 21", prefixes=("SF",)) == [("waybill", "SF7524896321")]
+    assert heard("SF 7524", "8963 21", prefixes=("SF",)) == [("waybill", "SF7524896321")]
     assert heard("AB 7524 8963 21") == []
+    # letters misheard, or lost in an utterance of their own: the look-up tries the prefixes
+    assert heard("SF", "7524", "8963 21", prefixes=("SF",)) == [("waybill", "7524896321")]
+    assert heard("FF 7524 8963 21", prefixes=("SF",)) == [("waybill", "7524896321")]
+    assert heard("爱是爱佛，7524 8963 21", prefixes=("SF",)) == [("waybill", "7524896321")]
 
 
 @pytest.mark.parametrize(
