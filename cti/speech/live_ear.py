@@ -21,7 +21,7 @@ PAUSE_MS = 700
 _LEAD_MS = 300  # before the voice was sure: the first syllable is in it
 _LONG_MS = 10_000  # from here on a short gap is enough
 _GAP_MS = 250
-_TAIL_MS = 150  # after the voice, where utterances are joined
+_TAIL_MS = 450  # after the voice, where utterances are joined: a last syllable may be faint
 
 
 @dataclass(slots=True)

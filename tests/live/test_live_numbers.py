@@ -111,7 +111,7 @@ def test_groups_are_joined_until_something_else_is_said() -> None:
     assert joined is not None
     assert (joined.again, joined.t0, joined.t1, joined.number) == (True, 1_000, 6_000, 3)
     sound = joined.sound()
-    assert [int((sound == n).sum()) for n in (1, 2, 3)] == [1_450 * 8] * 3
+    assert [int((sound == n).sum()) for n in (1, 2, 3)] == [1_750 * 8] * 3
     assert dictation.said(said(4, 7_000, 8_000), "两一六四") is not None
     assert dictation.said(said(5, 9_000, 9_500), "对") is not None
     assert dictation.said(said(6, 10_000, 14_000), "麻烦你快一点") is None
