@@ -58,13 +58,12 @@ class Line:
         """The next message of this kind with these fields, on the agent's page."""
         return await heard(self.page, what, **fields)
 
-    async def until_hint(self, kind: str, **fields: Any) -> dict[str, Any]:
-        """A reminder of this kind, which may have come already."""
+    async def hint(self, **fields: Any) -> dict[str, Any]:
+        """A reminder with these fields, which may have come already."""
         for seen in self.page.messages:
-            given = seen["type"] == "live_hint" and seen["kind"] == kind and not seen["gone"]
-            if given and all(seen[k] == v for k, v in fields.items()):
+            if seen["type"] == "live_hint" and all(seen[k] == v for k, v in fields.items()):
                 return seen
-        return await self.hear("live_hint", kind=kind, gone=False, **fields)
+        return await self.hear("live_hint", **fields)
 
     async def up(self) -> None:
         """Wait until a call that comes now is listened to."""
@@ -294,22 +293,22 @@ async def test_a_talk_with_everything_that_live_help_says(
         assert silent["due_at"], "counted down"
         # the caller speaks: the count-down stops, and what he says is read
         await line.hear("live_hint", key="silence", gone=True)
-        asked = await line.until_hint("name")
+        asked = await line.hint(kind="name")
         assert (asked["rule"], asked["heard"]) == ("NAM-01", "王")
         assert "王先生" in asked["text"]
         assert "王女士" in asked["text"]
-        hint = await line.until_hint("forbidden")
+        hint = await line.hint(kind="forbidden")
         assert (hint["rule"], hint["gone"]) == ("OPN-04", False)
         flag = await flags
         assert (flag["agent"], flag["rule"], flag["queue"]) == ("1001", "OPN-04", "hotline")
         assert line.popline.parts.ctx.wall.wall.agent("1001").flag.rule == "OPN-04"
-        chip = await line.until_hint("number", what="waybill")
+        chip = await line.hint(kind="number", what="waybill")
         # a single digit may be misread
         assert SequenceMatcher(None, chip["text"], WAYBILL).ratio() >= 0.8
-        await line.hear("live_hint", key="NAM-01", gone=True)  # 王先生，请您稍等
-        closing = await line.until_hint("closing", rule="STA-03")
+        await line.hint(key="NAM-01", gone=True)  # 王先生，请您稍等
+        closing = await line.hint(kind="closing", rule="STA-03")
         assert "感谢您的来电" in closing["text"]
-        await line.hear("live_hint", key=closing["key"], gone=True)  # 感谢您的来电，再见
+        await line.hint(key=closing["key"], gone=True)  # 感谢您的来电，再见
         assert (await call.result(timeout_s=120)).ok
         await line.nothing_left()
         legs = {m["leg"]: m for m in line.page.messages if m["type"] == "live_text" and m["final"]}
