@@ -29,6 +29,7 @@ _log = get_logger("control")
 AFTER_S = 3.0  # after the PBX is back: what has not come about by then has not been done
 LOST_S = 60.0  # longest wait for a PBX that went away in mid-command
 _ASIDE = frozenset({Situation.ASKING, Situation.CONSULTING})
+_CALLER_AGAIN = frozenset({Situation.TALKING, Situation.HELD})
 
 Aside = Callable[[CallKey, str, bool], Awaitable[None]]  # call, agent, whether nothing is recorded
 Pressed = Callable[[CallKey, str, datetime], None]  # call, agent who hung up
@@ -73,7 +74,7 @@ class Control:
         """What the page is told: the situation, and what may be ordered in it."""
         view = self.view(pop.key, pop.agent)
         if view.situation is not Situation.OVER:
-            self._views[pop.id] = view  # told: only what changes from now on is news
+            self._views.setdefault(pop.id, view)  # told: only what changes from now on is news
         return self._part(view)
 
     def latest(self, pops: Iterable[Pop]) -> tuple[wire.CommandState, ...]:
@@ -224,7 +225,7 @@ class Control:
     def _look(self, pop: Pop) -> None:
         view = self.view(pop.key, pop.agent)
         before = self._views.get(pop.id)
-        if before is not None and self._part(before) == self._part(view):
+        if before is not None and (before.asks, self._part(before)) == (view.asks, self._part(view)):
             return
         if view.situation is Situation.OVER:
             self._views.pop(pop.id, None)
@@ -234,14 +235,19 @@ class Control:
         self._service.control_changed(pop)
 
     def _consulted(self, pop: Pop, before: View | None, view: View) -> None:
-        """A consultation began or ended: it is not part of the customer's recording."""
+        """A consultation began or ended: it is not part of the customer's recording.
+
+        One that was rejected at once has begun and ended between two looks: only their count tells of it.
+        """
         was = before is not None and before.situation in _ASIDE
-        if was and view.situation not in _ASIDE and view.situation is not Situation.OVER:
-            self._spawn(self._aside(pop.key, pop.agent, False))
-        elif not was and view.situation in _ASIDE:
+        begun = before is not None and view.asks > before.asks
+        inside = view.situation in _ASIDE
+        if inside and not was:
             self._spawn(self._aside(pop.key, pop.agent, True))
+        elif (was or begun) and not inside and view.situation is not Situation.OVER:
+            self._spawn(self._aside(pop.key, pop.agent, False))
         asked = self._asked.get(pop.id)
-        if asked is None or view.situation in _ASIDE:
+        if asked is None or inside:
             return
         del self._asked[pop.id]
         if before is not None and before.situation is Situation.ASKING:
@@ -250,7 +256,9 @@ class Control:
     def _check(self, order: Order) -> None:
         view = self.view(order.key, order.agent)
         asked = order.command is Command.CONSULT and view.asks > self._asks.get(order.id, view.asks)
-        if asked or order.reached(view.situation):
+        if asked and view.situation in _CALLER_AGAIN:
+            self._finish(order, "target_failed")
+        elif asked or order.reached(view.situation):
             self._finish(order)
 
     def _finish(self, order: Order, code: str = "") -> None:

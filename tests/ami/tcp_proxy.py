@@ -16,6 +16,7 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._forgotten: set[asyncio.StreamWriter] = set()
         self.port = 0
         self.sent = bytearray()
         self.connections = 0
@@ -51,6 +52,12 @@ class Proxy:
             for writer in pair:
                 writer.transport.abort()
 
+    def forget(self) -> None:
+        """End the server's side alone: the clients' connections stay open, and nobody answers on them."""
+        for client, back in list(self._pairs):
+            self._forgotten.add(client)
+            back.transport.abort()
+
     def inject(self, data: bytes) -> None:
         """Say this to the client as if it came from the server."""
         for client, _ in self._pairs:
@@ -60,6 +67,8 @@ class Proxy:
         """End everything."""
         await self.refuse()
         self.cut()
+        for client in self._forgotten:
+            client.transport.abort()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -86,7 +95,8 @@ class Proxy:
         finally:
             self._pairs.discard(pair)
             for end in pair:
-                end.transport.abort()
+                if end not in self._forgotten:
+                    end.transport.abort()
 
     def _note(self, data: bytes) -> bytes:
         self.sent += data

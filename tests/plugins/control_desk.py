@@ -29,15 +29,25 @@ class Desk:
         self.pop = await self.page.next("pop")
         return self.pop
 
+    async def hear(self, *kinds: str) -> dict[str, Any]:
+        """The next message about this pop, which is kept up to date."""
+        while True:
+            message = await self.page.next("pop_update", *kinds)
+            if message["type"] == "pop_update" and message["id"] == self.pop["id"]:
+                self.pop.update(message["changes"])
+            if not kinds or message["type"] in kinds:
+                return message
+
     async def situation(self, *wanted: str) -> dict[str, Any]:
         """Wait until the page is told one of these."""
-        control = self.pop.get("control") or {}
-        while control.get("situation") not in wanted:
-            update = await self.page.next("pop_update")
-            if update["id"] == self.pop["id"]:
-                self.pop.update(update["changes"])
-                control = self.pop.get("control") or {}
-        return dict(control)
+        while (self.pop.get("control") or {}).get("situation") not in wanted:
+            await self.hear()
+        return dict(self.pop["control"])
+
+    async def told(self, code: str) -> None:
+        """Wait until the page is told that a command has failed for this reason."""
+        while (await self.hear("command"))["code"] != code:
+            pass
 
     async def order(self, command: str, kind: str = "", to: str = "", id: str = "") -> tuple[int, Any]:
         """Press a button."""
@@ -49,8 +59,7 @@ class Desk:
     async def wrap_up(self) -> str:
         """The talk is over for this agent: 话后完成; how it ended."""
         while self.pop["call"]["state"] != "wrapup":
-            update = await self.page.next("pop_update")
-            self.pop.update(update["changes"] if update["id"] == self.pop["id"] else {})
+            await self.hear()
         body = {"note": "已转出", "disposition": "查件"}
         path = f"/pops/{self.pop['id']}/wrapup"
         return str((await self.popline.api("POST", path, user=self.user, body=body))[1]["reason"])

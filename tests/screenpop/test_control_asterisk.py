@@ -128,7 +128,7 @@ async def test_attended_transfer_completed_and_cancelled(
 async def test_the_caller_comes_back_when_the_target_rejects(
     start_popline: Callable[..., Any], seeded_url: str, pbx: Instance, handsets: Phones
 ) -> None:
-    """The colleague rejects, or is not there at all: the agent has the caller again, and is told."""
+    """The colleague rejects, or is not there: the agent is told, and has the caller again, recorded."""
     await handsets.agent("1001", answer_after=0.2)
     await handsets.agent("1002", reject=486)
     async with desks(start_popline, seeded_url, pbx, "a1001") as (one,):
@@ -137,12 +137,18 @@ async def test_the_caller_comes_back_when_the_target_rejects(
         await one.situation("talking")
         for target in ("1002", "1003"):
             await one.order("consult", "agent", target)
+            await one.told("target_failed")
             await one.situation("talking")
         assert (await one.order("consult", "agent", "1001"))[1]["error"]["code"] == "own_number"
         assert (await one.order("blind", "number", "00441234"))[1]["error"]["code"] == "number_not_allowed"
+        await one.done("hold")
+        await one.done("resume")
         await one.done("hangup")
         await call.result()
         await empty(pbx)
+        (row,) = await recorded(one.popline)
+    steps = [kind for kind, *_ in row["witnesses"]["steps"]]
+    assert [kind for kind in steps if kind.endswith("pause")] == ["pause", "unpause"] * 2
 
 
 async def test_three_way_and_the_two_go_on(

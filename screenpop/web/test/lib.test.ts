@@ -98,9 +98,9 @@ describe('what the caller did in the menu', () => {
 })
 
 describe('small things', () => {
-  it('reconnects after 1-2-4-8-16-32 s, spread by a quarter', () => {
-    expect([0, 1, 2, 3, 4, 5, 9].map((n) => backoffMs(n, () => 0.5))).toEqual([1000, 2000, 4000, 8000, 16000, 32000, 32000])
-    expect([backoffMs(0, () => 0), backoffMs(0, () => 1)]).toEqual([750, 1250])
+  it('reconnects every second at first, never later than 5 s, spread by a quarter', () => {
+    expect([0, 1, 2, 12, 24, 60, 999].map((n) => backoffMs(n, () => 0.5))).toEqual([500, 1000, 1000, 1000, 2000, 5000, 5000])
+    expect([backoffMs(1, () => 0), backoffMs(1, () => 1)]).toEqual([750, 1250])
   })
 
   it('ranks tiers by their place in the scheme', () => {

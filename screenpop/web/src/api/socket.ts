@@ -7,7 +7,12 @@ import type { ClientMessage, ServerMessage } from './types'
 
 export const PING_EVERY_MS = 15_000
 export const PONG_WITHIN_MS = 5_000
+const OPEN_WITHIN_MS = 3_000
 const READY_WITHIN_MS = 10_000
+/** After sleep or a change of network: what does not answer by then is dead. */
+export const DOUBT_MS = 1_000
+/** Ours, never sent: a silent open connection is a lost one. */
+export const SILENT = 4999
 
 /** Close codes of the service (README, "Close codes"). */
 export const CLOSE = {
@@ -73,7 +78,8 @@ export class AgentSocket {
   check(): void {
     if (!this.wanted) return
     if (!this.ws) this.retryNow()
-    else if (this.ws.readyState === WebSocket.OPEN) this.ping()
+    else if (this.ws.readyState === WebSocket.OPEN) this.ping(DOUBT_MS)
+    else this.expectWithin(DOUBT_MS) // begun while there was no network
   }
 
   send(message: ClientMessage): boolean {
@@ -87,8 +93,12 @@ export class AgentSocket {
     const scheme = window.location.protocol === 'https:' ? 'wss:' : 'ws:'
     const ws = new WebSocket(`${scheme}//${window.location.host}${this.room.path}`)
     this.ws = ws
-    this.expectWithin(READY_WITHIN_MS)
-    ws.onopen = () => this.send({ type: 'auth', token: this.token(), tab: this.tab })
+    this.expectWithin(OPEN_WITHIN_MS)
+    ws.onopen = () => {
+      if (ws !== this.ws) return
+      this.expectWithin(READY_WITHIN_MS)
+      this.send({ type: 'auth', token: this.token(), tab: this.tab })
+    }
     ws.onmessage = (event: MessageEvent<unknown>) => {
       if (ws === this.ws) this.hear(event.data)
     }
@@ -121,10 +131,10 @@ export class AgentSocket {
     this.hooks.message(message)
   }
 
-  private ping(): void {
+  private ping(within = PONG_WITHIN_MS): void {
     if (!this.send({ type: 'ping' })) return
     this.pingSentAt = performance.now()
-    this.expectWithin(PONG_WITHIN_MS)
+    this.expectWithin(within)
   }
 
   private expectWithin(ms: number): void {
@@ -132,7 +142,7 @@ export class AgentSocket {
     this.deadlineTimer = window.setTimeout(() => {
       const ws = this.ws
       if (!ws) return
-      this.lost(4999) // a silent open connection is a lost one; do not wait for its close handshake
+      this.lost(SILENT) // without waiting for its close handshake
       ws.close()
     }, ms)
   }
@@ -147,7 +157,7 @@ export class AgentSocket {
       this.hooks.refused(code)
       return
     }
-    const wait = backoffMs(this.attempt++)
+    const wait = code === SILENT ? 0 : backoffMs(this.attempt++)
     this.hooks.link('waiting', wait)
     this.retryTimer = window.setTimeout(() => this.connect(), wait)
   }

@@ -1,5 +1,5 @@
 /** Notices that the computer slept or the network changed: timers that come late, the tab shown again. */
-const BEAT_MS = 2_000
+const BEAT_MS = 500
 const LATE_MS = 6_000
 
 export function onWake(awake: () => void): () => void {
@@ -14,11 +14,13 @@ export function onWake(awake: () => void): () => void {
   }
   const timer = window.setInterval(beat, BEAT_MS)
   document.addEventListener('visibilitychange', shown)
+  document.addEventListener('resume', awake) // frozen until now
   window.addEventListener('online', awake)
   window.addEventListener('pageshow', awake)
   return () => {
     window.clearInterval(timer)
     document.removeEventListener('visibilitychange', shown)
+    document.removeEventListener('resume', awake)
     window.removeEventListener('online', awake)
     window.removeEventListener('pageshow', awake)
   }

@@ -6,15 +6,18 @@ import { control, type Command, type CommandState, type Target } from '@/api/con
 import { toastError } from '@/lib/toast'
 
 const FAILED_SHOWN_MS = 8_000
+/** A consultation that was done may fail afterwards: the colleague does not answer. */
+const COURSE: readonly CommandState['state'][] = ['pending', 'done', 'failed']
 const newId = (): string => crypto.randomUUID?.() ?? `c-${Date.now()}-${String(Math.random()).slice(2)}`
 
 export const useControl = defineStore('control', () => {
   /** By pop: the latest command. */
   const latest = ref<Record<string, CommandState>>({})
 
+  /** By the socket and as the answer, in any order: what was told later in the course of things stands. */
   function hear(state: CommandState): void {
     const known = latest.value[state.pop_id]
-    if (known?.id === state.id && known.state !== 'pending' && state.state === 'pending') return
+    if (known?.id === state.id && COURSE.indexOf(state.state) < COURSE.indexOf(known.state)) return
     latest.value = { ...latest.value, [state.pop_id]: state }
     const passing = state.state === 'done' ? 0 : state.state === 'failed' ? FAILED_SHOWN_MS : null
     if (passing !== null) window.setTimeout(() => forget(state), passing)

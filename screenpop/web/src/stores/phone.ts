@@ -24,6 +24,8 @@ import { PHONE_CLOSE } from '@/lib/phone/relay'
 import type { PhoneCall, Softphone } from '@/lib/phone/softphone'
 import { knock, ringOn } from '@/lib/ring'
 import { load, save } from '@/lib/storage'
+import { onWake } from '@/lib/wake'
+import { useClock } from './clock'
 import { useDesk } from './desk'
 import { usePops } from './pops'
 import { useSession } from './session'
@@ -48,6 +50,7 @@ export const usePhone = defineStore('phone', () => {
   const session = useSession()
   const desk = useDesk()
   const pops = usePops()
+  const clock = useClock()
 
   const info = shallowRef<PhoneInfo | null>(null)
   const status = ref<PhoneStatus>('off')
@@ -170,7 +173,8 @@ export const usePhone = defineStore('phone', () => {
 
   function heard(now: PhoneCall | null): void {
     const before = call.value
-    call.value = now
+    // by the service's clock, as all times on the page: this computer's may be wrong
+    call.value = now && { ...now, since: now.since && (before?.since || clock.now) }
     if (now?.state === 'ringing' && before?.leg !== now.leg) {
       if (!pops.ringing.length) knock()
       if (Date.now() < expected) void answer()
@@ -312,6 +316,7 @@ export const usePhone = defineStore('phone', () => {
     if (ids(await listDevices()) !== ids(devices.value)) await look()
   }
   window.addEventListener('pagehide', () => books.end(true))
+  onWake(() => softphone?.hurry())
 
   return {
     info,

@@ -1,12 +1,13 @@
 /**
  * JsSIP's socket: SIP over the service's own /ws/phone, never to Asterisk directly. The first message signs
- * in; then come the device's password and SIP. A connection that is lost comes back with back-off, and at
- * once when `hurry` is called.
+ * in; then come the device's password and SIP. A connection that is lost comes back by itself (JsSIP's own
+ * waiting is too coarse), and at once when `hurry` is called.
  */
 import { backoffMs } from '@/lib/backoff'
-import { CLOSE } from '@/api/socket'
+import { CLOSE, DOUBT_MS, SILENT } from '@/api/socket'
 import { load, save } from '@/lib/storage'
 
+const OPEN_WITHIN_MS = 3_000
 const READY_WITHIN_MS = 12_000
 const PING_EVERY_MS = 10_000
 const PONG_WITHIN_MS = 5_000
@@ -66,11 +67,7 @@ export class RelaySocket {
   }
 
   connect(): void {
-    if (this.ws || this.retryTimer) return
-    // JsSIP has waited a second already
-    const wait = this.attempt > 1 ? backoffMs(this.attempt - 1) - 1_000 : 0
-    this.attempt += 1
-    this.retryTimer = window.setTimeout(() => this.open(), Math.max(0, wait))
+    if (!this.ws && !this.retryTimer) this.open()
   }
 
   /** The way may be free again (the service or Asterisk is back, the computer woke): do not wait longer. */
@@ -79,7 +76,8 @@ export class RelaySocket {
     if (this.retryTimer) {
       window.clearTimeout(this.retryTimer)
       this.open()
-    } else if (this.up) this.ping()
+    } else if (this.up) this.ping(DOUBT_MS)
+    else if (this.ws?.readyState === WebSocket.CONNECTING) this.expectWithin(DOUBT_MS)
   }
 
   disconnect(): void {
@@ -104,8 +102,12 @@ export class RelaySocket {
     this.retryTimer = 0
     const ws = new WebSocket(this.url)
     this.ws = ws
-    this.expectWithin(READY_WITHIN_MS)
-    ws.onopen = () => ws.send(JSON.stringify({ type: 'auth', token: this.token(), tab: browserId(), take: this.take }))
+    this.expectWithin(OPEN_WITHIN_MS)
+    ws.onopen = () => {
+      if (ws !== this.ws) return
+      this.expectWithin(READY_WITHIN_MS)
+      ws.send(JSON.stringify({ type: 'auth', token: this.token(), tab: browserId(), take: this.take }))
+    }
     ws.onmessage = (event: MessageEvent<unknown>) => {
       if (ws === this.ws) this.hear(event.data)
     }
@@ -136,17 +138,17 @@ export class RelaySocket {
     this.onconnect()
   }
 
-  private ping(): void {
+  private ping(within = PONG_WITHIN_MS): void {
     if (this.ws?.readyState !== WebSocket.OPEN) return
     this.ws.send(PING)
-    this.expectWithin(PONG_WITHIN_MS)
+    this.expectWithin(within)
   }
 
   private expectWithin(ms: number): void {
     window.clearTimeout(this.deadline)
     this.deadline = window.setTimeout(() => {
       const ws = this.ws
-      this.lost(4999) // a silent open connection is a lost one
+      this.lost(SILENT)
       ws?.close()
     }, ms)
   }
@@ -157,6 +159,7 @@ export class RelaySocket {
       this.hooks.refused(code)
       return
     }
+    this.retryTimer = window.setTimeout(() => this.open(), code === SILENT ? 0 : backoffMs(this.attempt++))
     this.hooks.lost(code)
     this.ondisconnect(code !== 1000, code)
   }

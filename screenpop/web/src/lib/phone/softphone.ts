@@ -17,7 +17,7 @@ export interface PhoneCall {
   number: string
   name: string
   muted: boolean
-  /** When it was answered, ms by the browser's clock; 0 before. */
+  /** When it was answered, ms; 0 before. */
   since: number
 }
 
