@@ -25,9 +25,8 @@ ABOUT = {
     "event that it has acted, to the page's answer, and what is left in Asterisk at the end.",
     "live_help": "Live help: from speech to text and to the hint with 1, 4 and 8 talks at once, what a talk "
     "costs, the score from live text beside the score from the recording, and what is left after many calls.",
-    "page_return": "After a bad day, from the connection's return to the moment at which the page in "
-    "Chromium shows how it stands: links, phone, card and buttons; promised are 2 s. `noticed_ms`: until the page's "
-    "first connection reached the service.",
+    "page_return": "After a bad day: from the connection's return until the page in Chromium shows how it "
+    "stands (links, phone, card, buttons); promised are 2 s. `noticed_ms`: until its first connection came.",
     "wall_board": "Wall board: 1,000 agents, 20 calls a second, the service without viewers and with five.",
     "ami_ingest": "AMI ingest: 200,000 events over a real socket to a callback, beside the peers. "
     "`ours` reads what the tracker needs, `ours_all` every event, `ours_tracker` feeds the tracker as well.",
