@@ -107,6 +107,7 @@ def floor(
             ami=[node],
             agents=[a.model_dump() for a in s.agents],
             queues=[q.model_dump() for q in s.queues],
+            pop={"wrapup_s": 120},  # it ends when it is ended: not by itself while a busy machine types
             floor=own,
         )
         fleet = popline.parts.fleet
@@ -198,7 +199,7 @@ async def test_supervisor_works_from_the_board(
         await page.get_by_test_id("force-reason").select_option("培训")
         await page.get_by_test_id("force-break").click()
         await expect(state).to_contain_text("培训")
-        assert "paused:培训" in f.asterisk.console("queue show hotline")
+        await until(lambda: "paused:培训" in f.asterisk.console("queue show hotline"), "the PBX has it too")
         await expect(agent.get_by_test_id("state-switch")).to_have_attribute("data-reason", "培训")
         assert complaints == []
 
