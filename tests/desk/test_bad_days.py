@@ -115,8 +115,7 @@ async def test_a_machine_sleeps_for_an_hour(
             page = await sleeper(browser, base, "a1001")
             await registered(page)
             assert contacts(desk) == 1
-            processes = await processes_of(browser)
-            with asleep(processes):
+            with asleep(await processes_of(browser)):
                 line.forget()
                 await until(lambda: contacts(desk) == 0)
                 impatient = await desk.phones.call("95001", number=WANG, hold=1.5)
@@ -132,7 +131,7 @@ async def test_a_machine_sleeps_for_an_hour(
             await page.keyboard.press("Alt+d")
             await phone_is(page, "idle")
             assert "bye" in (await call.result()).events
-            with asleep(processes):
+            with asleep(await processes_of(browser)):
                 line.forget()
                 await desk.line.parts.ctx.db.write(lambda c: c.execute(sa.delete(sessions)))
                 await asyncio.sleep(5)

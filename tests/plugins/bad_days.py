@@ -56,14 +56,17 @@ async def processes_of(browser: Browser) -> list[int]:
 @contextlib.contextmanager
 def asleep(processes: list[int]) -> Iterator[None]:
     """A machine's lid is shut: its processes stand still until the block is left."""
-    for pid in processes:
-        os.kill(pid, signal.SIGSTOP)
     try:
+        _send(processes, signal.SIGSTOP)
         yield
     finally:
-        for pid in processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+        _send(processes, signal.SIGCONT)
+
+
+def _send(processes: list[int], number: signal.Signals) -> None:
+    for pid in processes:
+        with contextlib.suppress(ProcessLookupError):  # ended by itself meanwhile
+            os.kill(pid, number)
 
 
 async def sleeper(browser: Browser, base: str, user: str) -> Page:
