@@ -31,7 +31,7 @@ AFTER_S = 3.0  # after the PBX is back: what has not come about by then has not 
 BEING_MOVED_S = (0.1, 0.3)  # pauses before a move is tried again that Asterisk refused without doing anything
 LOST_S = 60.0  # longest wait for a PBX that went away in mid-command
 _ASIDE = frozenset({Situation.ASKING, Situation.CONSULTING})
-_CALLER_AGAIN = frozenset({Situation.TALKING, Situation.HELD})
+_UNDECIDED = frozenset({Situation.ASKING, Situation.HELD})  # rings, or the caller is on the way back
 
 Aside = Callable[[CallKey, str, bool], Awaitable[None]]  # call, agent, whether nothing is recorded
 Pressed = Callable[[CallKey, str, datetime], None]  # call, agent who hung up
@@ -249,18 +249,18 @@ class Control:
         elif (was or begun) and not inside and view.situation is not Situation.OVER:
             self._spawn(self._aside(pop.key, pop.agent, False))
         asked = self._asked.get(pop.id)
-        if asked is None or inside:
+        if asked is None or view.situation in _UNDECIDED:
             return
         del self._asked[pop.id]
-        if before is not None and before.situation is Situation.ASKING:
+        if view.situation is Situation.TALKING and before is not None and before.situation in _UNDECIDED:
             self._tell(replace(asked, state=FAILED, code="target_failed", done_at=self._service.now()))
 
     def _check(self, order: Order) -> None:
         view = self.view(order.key, order.agent)
         asked = order.command is Command.CONSULT and view.asks > self._asks.get(order.id, view.asks)
-        if asked and view.situation in _CALLER_AGAIN:
+        if asked and view.situation is Situation.TALKING:
             self._finish(order, "target_failed")
-        elif asked or order.reached(view.situation):
+        elif (asked and view.situation is not Situation.HELD) or order.reached(view.situation):
             self._finish(order)
 
     def _finish(self, order: Order, code: str = "") -> None:
