@@ -21,6 +21,7 @@ from cti.store.repos.commands import apply_command
 from cti.store.repos.common import insert_or_skip, upsert
 from cti.store.repos.erase import REMEMBERED, erased_lately, scrubbed
 from cti.store.repos.personal import key_hash
+from cti.store.repos.sign_ins import SignIn, save_sign_ins
 from cti.store.tables import audit, contacts, customers, pops
 
 _KEY = ("id", "node", "linkedid", "agent", "pbx_at")
@@ -64,10 +65,17 @@ def apply(conn: Connection, batch: list[dict[str, Any]]) -> None:
                 apply_command(conn, record)
             case "audit":
                 _audit(conn, record)
+            case "signed_in":
+                save_sign_ins(conn, _sign_ins(record["set"]["agents"]))
             case "live_flag":
                 live.keep_flag(conn, record["set"])
             case other:
                 raise LookupError(f"no such record: {other}")
+
+
+def _sign_ins(told: list[list[str]]) -> list[SignIn]:
+    when = datetime.fromisoformat
+    return [(agent, when(since), when(until)) for agent, since, until in told]
 
 
 def _without_erased(conn: Connection, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -59,6 +59,7 @@ from screenpop.live import LiveHelp
 from screenpop.night import Night
 from screenpop.phone.relay import PhoneRelay
 from screenpop.pop import Call, Pop
+from screenpop.presence import Presence
 from screenpop.recorder import Recorder
 from screenpop.recordings import Recordings
 from screenpop.refresh import Refresh
@@ -148,6 +149,9 @@ async def running(
         service.start()
         recordings = Recordings(settings, ledger, plan, nodes.mute)
         recordings.restore(await _open_rows(db, open_recordings))
+        presence = Presence(service.hub, ledger, utc_now)
+        stack.push_async_callback(presence.stop)
+        presence.start()
         freshen = Freshen(service, finder, plan)
         stack.push_async_callback(freshen.stop)
         freshen.start()

@@ -14,6 +14,7 @@ from cti.store.synthetic import DEMO_USERS, Filled, add_demo_users, fill
 from cti.store.synthetic_floor import add_visits
 from cti.store.tier_plan import tier_plan, zone_of
 
+AT_WORK = 4  # agents who had the synthetic talks of the last days
 PASSWORD = "laidian-demo"  # noqa: S105 - the demo listens on loopback only, and says this word to everybody
 
 
@@ -28,7 +29,9 @@ def prepare_store(settings: Settings, seed: int) -> Filled:
             filled = fill(conn, now=now, scheme=plan.active, seed=seed)
             add_demo_users(conn, {u.username: PASSWORD for u in DEMO_USERS}, now=now)
             queues, tiers = [q.name for q in settings.queues], [t.label for t in plan.active.tiers]
-            add_visits(conn, now=now, zone=zone_of(settings), queues=queues, tiers=tiers, seed=seed)
+            agents = [a.number for a in settings.agents][:AT_WORK]
+            zone = zone_of(settings)
+            add_visits(conn, now=now, zone=zone, queues=queues, tiers=tiers, agents=agents, seed=seed)
         recompute(database, plan, now=now, zone=zone_of(settings), cause="nightly")
         plan_day(database, outreach_rules(settings), now=now)
     finally:

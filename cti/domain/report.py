@@ -7,6 +7,7 @@ rows are true means.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -38,6 +39,8 @@ class Row:
     survey_sum: int = 0
     scored: int = 0  # calls with a final QA score
     score_sum: float = 0.0
+    signed_in_s: float = 0.0  # 登录: an agent's desk was open in a browser, counted once however many
+    occupied_s: float = 0.0  # 通话 (holds included) + 话后 of agents on days on which they were signed in
 
     def merge(self, other: Row) -> None:
         """Add another line."""
@@ -51,6 +54,15 @@ class Row:
         """自助占比 = served in the menus / (served in the menus + offered to a person)."""
         base = self.self_service + self.counts.offered
         return self.self_service / base if base else None
+
+    @property
+    def occupancy(self) -> float | None:
+        """占用率 = (通话 + 话后) / 登录时长, in seconds of the same agents and days; None without a sign-in.
+
+        A talk counts whole on the day it arrived, the time signed in on the days on which it was: an agent
+        who worked over midnight, or took calls with the page closed, may come out above 1.
+        """
+        return self.occupied_s / self.signed_in_s if self.signed_in_s else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,23 @@ class Span:
         """Day and hour of a slot counted from the first midnight."""
         at = datetime.fromtimestamp(self.since.timestamp() + slot * slot_s, self.zone)
         return at.date().isoformat(), at.hour
+
+
+def seconds_by_day(times: Sequence[tuple[datetime, datetime]], span: Span) -> dict[str, float]:
+    """How long it was on each day of the span; `times` by beginning, what overlaps counts once."""
+    found: dict[str, float] = {}
+    done = span.since
+    for since, until in times:
+        start, end = max(since, done), min(until, span.until)
+        done = max(done, end)
+        while start < end:
+            day = start.astimezone(span.zone).date()
+            midnight = datetime.combine(day + timedelta(days=1), time(), span.zone)
+            stop = min(end, midnight)
+            # moments, not wall clocks: a day on which the clocks change has 23 or 25 hours
+            found[day.isoformat()] = found.get(day.isoformat(), 0.0) + stop.timestamp() - start.timestamp()
+            start = stop
+    return found
 
 
 def parse_day(text: str) -> date:

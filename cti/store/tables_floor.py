@@ -1,4 +1,4 @@
-"""Visits of callers to a queue: what the figures of the wall board and the reports are counted from."""
+"""Visits of callers to queues and sign-ins of agents: what wall board and reports are counted from."""
 
 from __future__ import annotations
 
@@ -37,4 +37,13 @@ queue_visits = Table(
     Index(None, "arrived_at"),
     Index(None, "node", "linkedid"),
     Index("ix_queue_visits_open", "queue", sqlite_where=text(OPEN), postgresql_where=text(OPEN)),
+)
+
+agent_sign_ins = Table(
+    "agent_sign_ins",
+    metadata,
+    Column("agent", Key, primary_key=True),
+    Column("since", UtcDateTime, primary_key=True),
+    Column("until", UtcDateTime, nullable=False),  # last seen: it grows while the agent is signed in
+    Index(None, "until"),
 )

@@ -21,6 +21,7 @@ DEFINITIONS: dict[str, str] = {
     "mean_wait_s": "平均等待：已接起来电从开始排队到接起；最长等待含放弃的来电",
     "talks": "通话：每位座席接起的一段计一次，含呼出；转接后由对方再计一次",
     "self_service_share": "自助占比 = 在语音菜单中办结的来电 ÷（办结 + 进线）",
+    "occupancy": "占用率 =（通话含保持 + 话后）÷ 登录时长，按日与座席计；登录指工作台页面打开（误差 20 秒）",
     "score": "质检分：已有最终分的录音的平均；满意度：来电后按键评价的平均（1–5）",
 }
 
@@ -59,6 +60,8 @@ class ReportRow(Out):
     satisfaction: float | None
     scored: int
     score: float | None
+    signed_in_s: float
+    occupancy: float | None
 
 
 class Named(Out):
@@ -137,6 +140,8 @@ def row_of(key: object, row: Row, label: str = "") -> ReportRow:
         satisfaction=_mean(row.survey_sum, row.surveys),
         scored=row.scored,
         score=_mean(row.score_sum, row.scored),
+        signed_in_s=round(row.signed_in_s, 1),
+        occupancy=row.occupancy,
     )
 
 

@@ -40,8 +40,10 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("satisfaction", "满意度"),
     ("scored", "质检数"),
     ("score", "质检分"),
+    ("signed_in_s", "登录 秒"),
+    ("occupancy", "占用率"),
 )
-_SHARES = frozenset({"service_level", "self_service_share"})
+_SHARES = frozenset({"service_level", "self_service_share", "occupancy"})
 
 
 def workbook(report: ReportOut) -> bytes:

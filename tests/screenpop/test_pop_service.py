@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from cti.domain.call import CallEventKind as K
 from cti.store import repos
+from cti.store.repos.sign_ins import SignIn, sign_ins
 from screenpop import wire
-from tests.plugins.screenpop import LIU, SHARED, WANG, PopLine, Story
+from screenpop.presence import Presence
+from tests.plugins.screenpop import LIU, SHARED, WAITS_S, WANG, PopLine, Story
 
 
 async def test_pop_holds_caller_customer_tier_and_greeting(popline: PopLine) -> None:
@@ -324,3 +328,29 @@ async def test_texts_of_callers_are_cut_and_cleaned(popline: PopLine) -> None:
     assert pop["caller"]["name"].startswith("<b>王长")
     assert len(pop["caller"]["name"]) <= 500
     assert (await popline.row(pop["id"]))["snapshot"]["call"]["name"] == pop["caller"]["name"]
+
+
+async def test_an_open_desk_is_a_sign_in_that_grows(popline: PopLine) -> None:
+    """The pages of an agent are one sign-in from first to last look; a supervisor's page is none."""
+    ctx = popline.parts.ctx
+    began = ctx.now()
+
+    async def kept(match: Callable[[list[SignIn]], bool]) -> list[SignIn]:
+        until = began + timedelta(hours=1)
+        async with asyncio.timeout(WAITS_S):
+            while True:
+                found = await ctx.db.run(lambda c: sign_ins(c, since=began, until=until))
+                if match(found):
+                    return found
+                await asyncio.sleep(0.02)
+
+    async with popline.page("a1001"), popline.page("a1001"), popline.page("boss"):
+        presence = Presence(ctx.service.hub, ctx.ledger, ctx.now, every_s=0.02)
+        presence.start()
+        ((_, since, until),) = await kept(lambda rows: bool(rows))
+        ((agent, again, _),) = await kept(lambda rows: rows[0][2] > until)
+        assert (agent, again) == ("1001", since)
+    async with popline.page("a1002"):
+        rows = await kept(lambda rows: len(rows) == 2)
+        assert [row[0] for row in rows] == ["1001", "1002"]
+    await presence.stop()

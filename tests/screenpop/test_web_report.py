@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable
 from datetime import datetime, time, timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from sqlalchemy.engine import Connection
 
 from cti.__main__ import main
 from cti.store.repos import list_audit
+from cti.store.repos.sign_ins import save_sign_ins
 from cti.store.repos.visits import save_visits
 from cti.store.tables import contacts
 from tests.plugins.browser import keep, signed_in
@@ -71,6 +73,7 @@ def furnish(conn: Connection, today: datetime) -> None:
                     }
                 )
     save_visits(conn, visits)
+    save_sign_ins(conn, [("1002", today, today + timedelta(hours=10))])
     conn.execute(sa.insert(contacts), talks)
 
 
@@ -91,6 +94,10 @@ async def test_report_tells_the_days_and_keeps_its_choices_in_the_address(
     await expect(offered.locator("dd")).to_have_text(["100", "上一期 95"])
     await page.get_by_test_id("report-by-agents").click()
     await expect(page.locator('[data-testid="report-row"][data-key="1002"]')).to_contain_text("李二")
+    await expect(page.get_by_role("columnheader", name="占用率")).to_be_visible()
+    await expect(page.locator('[data-testid="report-row"][data-key="1002"]')).to_contain_text(
+        re.compile(r"\d\.\d%")
+    )
     await page.get_by_test_id("report-by-tiers").click()
     await expect(page.locator('[data-testid="report-row"][data-key="VIP客户"]')).to_contain_text("34")
     await page.get_by_test_id("report-queue").select_option("vip")

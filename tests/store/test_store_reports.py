@@ -17,6 +17,7 @@ from cti.errors import UsageError
 from cti.store import repos
 from cti.store.db import Database
 from cti.store.repos.reports import Report, report
+from cti.store.repos.sign_ins import save_sign_ins
 from cti.store.repos.visits import counts_by_queue, save_visits
 from cti.store.synthetic_floor import add_visits
 from cti.store.tables import contacts, customers, pops
@@ -184,6 +185,29 @@ def test_groups_hold_what_belongs_to_them(db: Database) -> None:
     assert of(db, DAY, DAY, queue="vip").total.counts.offered == 1
 
 
+def test_occupancy_of_agents(db: Database) -> None:
+    """占用率: talk and wrap-up against the time signed in, split at midnight, what overlaps counted once."""
+    shifts = [
+        ("1001", at(22, day=DAY - timedelta(days=1)), at(1)),
+        ("1001", at(8), at(9)),
+        ("1001", at(8, 30), at(9, 30)),  # another instance of the service saw the same pages
+        ("1002", at(8), at(9)),
+    ]
+    with db.begin() as conn:
+        save_sign_ins(conn, shifts)
+        save_sign_ins(conn, [("1001", at(8), at(8, 10))])  # an older record, told again
+    found = of(db, DAY, DAY)
+    one, two = (row_of(a, found.agents[a]) for a in ("1001", "1002"))
+    assert (one.signed_in_s, one.occupancy) == (2.5 * 3600, pytest.approx(150 / 9000))
+    assert (two.signed_in_s, two.occupancy) == (3600, 0.0)
+    assert found.total.occupancy == found.days[DAY.isoformat()].occupancy == pytest.approx(150 / 12600)
+    # days without a sign-in count neither in the talks nor in the time
+    both = of(db, DAY - timedelta(days=3), DAY)
+    assert both.days[(DAY - timedelta(days=2)).isoformat()].occupancy is None
+    assert both.total.occupancy == pytest.approx((75 + 150) / (7200 + 12600))
+    assert of(db, DAY, DAY, queue="vip").total.occupancy is None
+
+
 def test_the_board_and_the_report_agree(db: Database) -> None:
     """What the board is seeded with after a restart is what the report says."""
     span = Span(DAY, DAY, SHANGHAI)
@@ -224,6 +248,7 @@ def test_workbook_holds_every_grouping_and_the_definitions(db: Database) -> None
     assert book.sheetnames == ["按日", "按队列", "按座席", "按等级", "按小时", "通话小结与投诉", "说明"]
     head, first = ([c.value for c in row] for row in list(book["按日"].rows)[:2])
     assert dict(zip(head, first, strict=True))["进线"] == 6
+    assert "占用率" in head
     about = "".join(str(row[0].value) for row in book["说明"].rows)
     assert "服务水平 =" in about
     assert "合成" in about
@@ -233,9 +258,13 @@ def test_synthetic_days_are_made_once(sqlite_url: str) -> None:
     """The demo's week of calls is the same for a seed, and a second start adds nothing."""
     found = Database(sqlite_url)
     given: dict[str, Any] = {"now": at(12), "zone": SHANGHAI, "queues": ["hotline"], "tiers": ["VIP客户"]}
+    given["agents"] = ["1001", "1002"]
     with found.begin() as conn:
         made = add_visits(conn, seed=1, **given)
         assert add_visits(conn, seed=1, **given) == 0
-    assert of(found, DAY - timedelta(days=7), DAY).total.counts.offered == made
+        assert report(conn, Span(DAY, DAY, SHANGHAI), levels={}, short_s=5.0).total.talks == 0
+    week = of(found, DAY - timedelta(days=7), DAY)
+    assert (week.total.counts.offered, week.total.talks) == (made, week.total.counts.answered)
+    assert week.agents["1001"].occupancy
     assert of(found, DAY, DAY).total.counts.offered == 0
     found.close()

@@ -1,8 +1,9 @@
 """Figures by day out of the store: one grouped statement for each source, put together in rows.
 
 Sources: queue_visits (进线, 接起, 放弃, 等待), contacts with their pops (通话, 保持, 话后, 转接), contacts
-of the menus (自助), callbacks, complaints, surveys, reviews. The arrival of a talk is its answer less the
-caller's wait, so that a call over midnight counts on the day it arrived.
+of the menus (自助), callbacks, complaints, surveys, reviews, sign-ins of agents (占用率). The
+arrival of a talk is its answer less the caller's wait, so that a call over midnight counts on the day it
+arrived.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import groupby
 from typing import Any
 
 import sqlalchemy as sa
@@ -17,8 +19,9 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from cti.domain.complaint import ComplaintState
 from cti.domain.floor import VisitKind
-from cti.domain.report import Row, Span
+from cti.domain.report import Row, Span, seconds_by_day
 from cti.store.repos.ledger import list_gaps
+from cti.store.repos.sign_ins import sign_ins
 from cti.store.repos.visits import counts_of, figures, v
 from cti.store.tables import complaints, contacts, customers, pops
 from cti.store.tables_ivr import callbacks, surveys
@@ -58,6 +61,7 @@ def report(
         made.complaints()
         made.surveys()
         made.scores()
+        made.sign_ins()
     found = made.report
     found.gaps = [g for g in list_gaps(conn, since=span.since) if g["since"] < span.until]
     return found
@@ -67,6 +71,7 @@ class _Maker:
     def __init__(self, conn: Connection, span: Span, queue: str | None) -> None:
         self._conn, self._span, self._queue = conn, span, queue
         self._slot_s = span.slot_s()
+        self._busy: dict[tuple[str, str], float] = {}  # day and agent → 通话 + 话后 in seconds
         self.report = Report(span)
         day = span.first
         while day <= span.last:
@@ -155,6 +160,8 @@ class _Maker:
         def fill(found: RowMapping) -> Row:
             told = self.report.dispositions
             told[found["disposition"]] = told.get(found["disposition"], 0) + found["talks"]
+            who = (self._span.place(found["slot"], self._slot_s)[0], found["agent"])
+            self._busy[who] = self._busy.get(who, 0.0) + found["talk_s"] + found["wrapup_s"]
             return Row(**{n: found[n] for n in names})
 
         self._add(query, fill, "queue", "agent", conditions=self._of_queue(c.queue))
@@ -253,3 +260,14 @@ class _Maker:
             .group_by("slot", r.agent)
         )
         self._add(query, lambda found: Row(scored=found["n"], score_sum=float(found["score"])), "agent")
+
+    def sign_ins(self) -> None:
+        """By day and agent; an hour or a queue has no time signed in of its own."""
+        since, until = self._span.since, self._span.until
+        times = sign_ins(self._conn, since=since, until=until)
+        for agent, of_agent in groupby(times, key=lambda t: t[0]):
+            for day, seconds in seconds_by_day([t[1:] for t in of_agent], self._span).items():
+                row = Row(signed_in_s=seconds, occupied_s=self._busy.get((day, agent), 0.0))
+                for line in (self.report.total, self.report.days[day]):
+                    line.merge(row)
+                self.report.agents.setdefault(agent, Row()).merge(row)

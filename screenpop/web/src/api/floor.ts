@@ -117,6 +117,8 @@ export interface ReportRow {
   satisfaction: number | null
   scored: number
   score: number | null
+  signed_in_s: number
+  occupancy: number | null
 }
 export interface Report {
   first: string

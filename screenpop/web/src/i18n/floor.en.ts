@@ -89,6 +89,7 @@ export default {
       mean_wait_s: 'Mean wait', longest_s: 'Longest', rung: 'Rung', missed: 'Missed', talks: 'Talks', mean_talk_s: 'Mean talk',
       mean_hold_s: 'Mean hold', mean_wrapup_s: 'Mean wrap-up', transfers: 'Transferred', callbacks: 'Callbacks', callbacks_done: 'Called back',
       self_service_share: 'Self-service', complaints: 'Complaints', satisfaction: 'Satisfaction', score: 'QA score',
+      signed_in_s: 'Signed in', occupancy: 'Occupancy',
     },
   },
   notice: {

@@ -89,6 +89,7 @@ export default {
       mean_wait_s: '平均等待', longest_s: '最长等待', rung: '振铃', missed: '未接', talks: '通话', mean_talk_s: '平均通话',
       mean_hold_s: '平均保持', mean_wrapup_s: '平均话后', transfers: '转出', callbacks: '申请回呼', callbacks_done: '回呼完成',
       self_service_share: '自助占比', complaints: '投诉', satisfaction: '满意度', score: '质检分',
+      signed_in_s: '登录', occupancy: '占用率',
     },
   },
   notice: {

@@ -7,10 +7,10 @@ const CALLS: Name[] = ['offered', 'answered', 'service_level', 'abandoned', 'sho
 const TALKS: Name[] = ['talks', 'mean_talk_s', 'mean_hold_s', 'mean_wrapup_s', 'transfers']
 
 export const COLUMNS: Record<string, readonly Name[]> = {
-  days: [...CALLS, ...TALKS, 'callbacks', 'callbacks_done', 'self_service_share', 'complaints', 'satisfaction', 'score'],
+  days: [...CALLS, ...TALKS, 'callbacks', 'callbacks_done', 'self_service_share', 'complaints', 'satisfaction', 'score', 'occupancy'],
   hours: [...CALLS, ...TALKS, 'callbacks', 'self_service_share', 'complaints'],
   queues: [...CALLS, ...TALKS, 'callbacks', 'callbacks_done'],
-  agents: ['rung', 'missed', ...TALKS, 'satisfaction', 'score'],
+  agents: ['rung', 'missed', ...TALKS, 'signed_in_s', 'occupancy', 'satisfaction', 'score'],
   tiers: [...CALLS, 'complaints'],
 }
 export const TOTALS: readonly Name[] = ['offered', 'answered', 'service_level', 'abandoned', 'mean_wait_s', 'talks', 'mean_talk_s', 'complaints']
@@ -18,7 +18,7 @@ export const TOTALS: readonly Name[] = ['offered', 'answered', 'service_level', 
 export function shown(row: ReportRow, name: Name): string {
   const value = row[name]
   if (value === null) return '—'
-  if (name === 'service_level' || name === 'self_service_share') return `${(value * 100).toFixed(1)}%`
+  if (name === 'service_level' || name === 'self_service_share' || name === 'occupancy') return `${(value * 100).toFixed(1)}%`
   if (name.endsWith('_s')) return value < 60 ? `${Math.round(value)}s` : duration(value * 1000)
   return Number.isInteger(value) ? String(value) : value.toFixed(1)
 }
