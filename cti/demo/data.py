@@ -12,14 +12,18 @@ from cti.store.recompute import recompute
 from cti.store.repos.outreach_plan import plan_day
 from cti.store.synthetic import DEMO_USERS, Filled, add_demo_users, fill
 from cti.store.synthetic_floor import add_visits
+from cti.store.synthetic_links import add_commanded_calls, add_systems
 from cti.store.tier_plan import tier_plan, zone_of
 
 AT_WORK = 4  # agents who had the synthetic talks of the last days
 PASSWORD = "laidian-demo"  # noqa: S105 - the demo listens on loopback only, and says this word to everybody
 
 
-def prepare_store(settings: Settings, seed: int) -> Filled:
-    """Create or upgrade the store and fill it; a store of an earlier run keeps what happened there."""
+def prepare_store(settings: Settings, seed: int, receiver: str) -> Filled:
+    """Create or upgrade the store and fill it; a store of an earlier run keeps what happened there.
+
+    `receiver` is the address of the other system that takes events in this run.
+    """
     database = Database(settings.store.url)
     try:
         upgrade(database)
@@ -32,6 +36,8 @@ def prepare_store(settings: Settings, seed: int) -> Filled:
             agents = [a.number for a in settings.agents][:AT_WORK]
             zone = zone_of(settings)
             add_visits(conn, now=now, zone=zone, queues=queues, tiers=tiers, agents=agents, seed=seed)
+            add_systems(conn, at=now, receiver=receiver)
+            add_commanded_calls(conn, at=now, agents=agents)
         recompute(database, plan, now=now, zone=zone_of(settings), cause="nightly")
         plan_day(database, outreach_rules(settings), now=now)
     finally:

@@ -26,6 +26,7 @@ from cti.config import Settings
 from cti.demo.callers import Caller, callers
 from cti.demo.data import prepare_store, sign_ins
 from cti.demo.playback import PlaybackServer, Trace
+from cti.demo.receiver import receiver
 from cti.demo.settings import prepare
 from cti.demo.voices import Voices, put_together
 from cti.errors import LaidianError, Unavailable
@@ -65,8 +66,9 @@ class Stage:
             loop.add_signal_handler(number, stop.set)
         file, settings = prepare(self.folder, web_port=self.port, self_service=self.asterisk)
         say("准备合成数据 · filling a store with synthetic customers …")
-        filled = await asyncio.to_thread(prepare_store, settings, self.seed)
         async with contextlib.AsyncExitStack() as stack:
+            url = await stack.enter_async_context(receiver())
+            filled = await asyncio.to_thread(prepare_store, settings, self.seed, url)
             phones = await self._pbx(stack, settings)
             await stack.enter_async_context(_service(file, settings, self.folder))
             self._welcome(settings, real=isinstance(phones, Phones))

@@ -55,7 +55,7 @@ def _sign_in(address: str, username: str) -> dict[str, object]:
 
 def _pops(folder: Path) -> list[tuple[str, str]]:
     with sqlite3.connect(f"file:{folder}/laidian.db?mode=ro", uri=True, timeout=10) as conn:
-        return conn.execute("SELECT agent, outcome FROM pops").fetchall()
+        return conn.execute("SELECT agent, outcome FROM pops WHERE node <> 'synthetic'").fetchall()
 
 
 def _until_pops(folder: Path, count: int) -> None:
