@@ -450,10 +450,16 @@ class ControlSettings(Section):
     )
     deadline_s: Seconds = Field(8.0, description="a command that has had no effect by then has failed")
     longest_hold_s: int = Field(
-        600, ge=10, le=3600, description="after so long on hold the caller comes back to the agent"
+        600, ge=2, le=3600, description="after so long on hold the caller is called to the agent's mind"
+    )
+    recall_s: int = Field(
+        30, ge=2, le=120, description="… by a ringing tone for so long; then the queue, before all others"
     )
     consult_ring_s: int = Field(
         20, ge=3, le=120, description="who is asked for advice is rung for so long, seconds"
+    )
+    consult_wait_s: int = Field(
+        60, ge=3, le=600, description="an agent who asks a queue for advice waits in it for so long, seconds"
     )
     rejoin_s: int = Field(
         60, ge=0, le=600, description="an agent's phone died in a call: the caller waits for so long; 0: not"

@@ -265,6 +265,9 @@ class PopBook:
         if signal is Signal.ANSWERED and not consult:
             call = self._link(call, ChainLink(event.at, "answered", event.agent))
         if pop is None:
+            known = call.lookup is not None and call.lookup.outcome is Outcome.ONE
+            if call.chain and call.asked and known:
+                effects.append(Effect(EffectKind.LOOK_UP, call))  # a complaint may have been opened meanwhile
             pop = Pop(
                 pop_id(call.key, event.agent, event.at),
                 call.key,

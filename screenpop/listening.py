@@ -159,7 +159,11 @@ class Listening:
             "Async": "yes",
             "Timeout": str(self._own.listen_ring_s * 1000),
             "CallerID": f"listen <{ear.agent}>",
-            "Variable": [f"LAIDIAN_SPY={channel}", f"LAIDIAN_SPY_FOLLOW={follow}"],
+            "Variable": [
+                f"LAIDIAN_SPY={channel}",
+                f"LAIDIAN_ROOM={ear.key.linkedid}",
+                f"LAIDIAN_SPY_FOLLOW={follow}",
+            ],
         }
         try:
             reply = await client.send(
@@ -208,7 +212,16 @@ class Listening:
                 self._start(self._hang_up(node, channel))
 
     def hear(self, event: CallEvent) -> None:
-        """An agent's next call is followed where the setting says so, again with the microphone closed."""
+        """A supervisor who has barged in goes along when the call moves, and goes out when the agent does.
+
+        An agent's next call is followed where the setting says so, again with the microphone closed.
+        """
+        for ear in [e for e in self._ears.values() if e.mode == "barge" and e.key == event.key]:
+            if event.kind is CallEventKind.RESUMED and event.agent == ear.agent:
+                self._start(self._move(ear, "barge"))
+            elif event.kind in _OVER and event.agent in ("", ear.agent):
+                ear.mode = "listen"
+                self._start(self._move(ear, "after"))
         for ear in [e for e in self._ears.values() if self._own.listen_follow and e.state != "ringing"]:
             if event.kind in _OVER and event.key == ear.key and event.agent in ("", ear.agent):
                 ear.state = "waiting"
@@ -227,10 +240,15 @@ class Listening:
         ear.key, ear.mode = key, "listen"
         await self._audit(ear, "listen")
         mine = ear.channel or ear.id
-        await client.send({"Action": "Setvar", "Channel": mine, "Variable": "LAIDIAN_SPY", "Value": channel})
+        for name, value in (("LAIDIAN_SPY", channel), ("LAIDIAN_ROOM", key.linkedid)):
+            await client.send({"Action": "Setvar", "Channel": mine, "Variable": name, "Value": value})
         await client.redirect(mine, "listen", CONTEXT)
         ear.state = "on"
         self._tell(ear.agent)
+
+    async def _move(self, ear: Ear, exten: str) -> None:
+        with contextlib.suppress(Refused):  # gone already
+            await self._client(ear.key.node).redirect(ear.channel or ear.id, exten, CONTEXT)
 
     async def _hang_up(self, node: str, channel: str) -> None:
         client = self._client_of(node)

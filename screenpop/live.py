@@ -43,6 +43,7 @@ class LiveHelp:
         self._settings, self._service, self._ledger = settings, service, ledger
         self._queues = {q.name: q for q in settings.queues if q.live_help}
         self._roster = settings.roster()
+        self._agents = frozenset(a.number for a in settings.agents)
         self._talks: dict[tuple[CallKey, str], LiveTalk] = {}
         self._ids: dict[str, LiveTalk] = {}
         self._channels: dict[tuple[str, str], str] = {}  # node, agent → the channel that is bridged
@@ -141,20 +142,23 @@ class LiveHelp:
         """Who talks with whom."""
         kind = event.kind
         if kind is CallEventKind.ANSWERED and event.agent:
-            self._begin(event)
+            if event.reason != "consult":  # what colleagues say to each other is nobody's to read
+                self._begin(event, event.agent)
         elif kind in (CallEventKind.HELD, CallEventKind.RESUMED):
             self._hold(event, on=kind is CallEventKind.HELD)
         elif kind in _OVER:
             if (talk := self._talks.get((event.key, event.agent))) is not None:
                 self._end(talk)
+            if event.reason == "attended" and event.peer in self._agents:
+                self._begin(event, event.peer)
         elif kind is CallEventKind.ENDED:
             for talk in [t for t in self._talks.values() if t.key == event.key]:
                 self._end(talk)
 
-    def _begin(self, event: CallEvent) -> None:
+    def _begin(self, event: CallEvent, agent: str) -> None:
         call = self._service.book.call(event.key)
         queue = self._queues.get(event.queue or (call.queue if call is not None else ""))
-        place = (event.key, event.agent)
+        place = (event.key, agent)
         if queue is None or place in self._talks or event.key.node not in self._nodes or self._stopping:
             return
         facts: dict[str, Any] = {
@@ -167,13 +171,13 @@ class LiveHelp:
         if lookup is not None and lookup.customer is not None and lookup.outcome is Outcome.ONE:
             facts |= {"customer": lookup.customer.name, "title": lookup.customer.title}
         full = self.count >= self._settings.live.max_calls
-        talk = LiveTalk(secrets.token_hex(6), event.key, event.agent, queue.name, facts)
+        talk = LiveTalk(secrets.token_hex(6), event.key, agent, queue.name, facts)
         self._talks[place] = self._ids[talk.id] = talk
         self._find_pop(talk)
         if full:
             self._state(talk, "busy")
             return
-        talk.channel = self._channels.get((event.key.node, event.agent), "")
+        talk.channel = self._channels.get((event.key.node, agent), "")
         self._state(talk, "opening")
         self._open(talk)
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from cti.ami.message import Message
-from cti.ami.recordings import Open, RecordingWatch, Step, StepKind
+from cti.ami.recordings import MAX_ENDED, Open, RecordingWatch, Step, StepKind
 from cti.config import Settings
 from cti.domain.call import CallEvent, CallEventKind, CallKey
 from cti.domain.phone import Plan, parse
@@ -56,6 +56,7 @@ class Recordings:
     _watches: dict[str, RecordingWatch] = field(default_factory=dict)
     _live: dict[tuple[str, str], _Live] = field(default_factory=dict)
     _answered: dict[tuple[CallKey, str], CallEvent] = field(default_factory=dict)
+    _ended: dict[tuple[CallKey, str], str] = field(default_factory=dict)  # just now, by call and agent
 
     def restore(self, rows: Iterable[Mapping[Any, Any]]) -> None:
         """After a restart: the recordings that the store says go on."""
@@ -82,6 +83,8 @@ class Recordings:
 
     def hear(self, event: CallEvent) -> None:
         """Who talks with whom, and through which queue, is the tracker's to say."""
+        if event.kind is CallEventKind.TRANSFERRED:
+            self._gave(event)
         if event.kind is not CallEventKind.ANSWERED or not event.agent:
             return
         mine = [x for x in self._live.values() if x.node == event.key.node and x.agent == event.agent]
@@ -91,6 +94,12 @@ class Recordings:
         live = next((x for x in mine if x.key == event.key), mine[-1] if mine else None)
         if live is not None:
             self._tell_about(live, event)
+
+    def _gave(self, event: CallEvent) -> None:
+        """An agent who leaves a three-way call has given it away: that is known when the phone is gone."""
+        uniqueid = self._ended.pop((event.key, event.agent), "")
+        if uniqueid and self._of(event.key, event.agent) is None:
+            self._add(event.key.node, uniqueid, StepKind.TRANSFER.value, event.at)
 
     def _tell_about(self, live: _Live, event: CallEvent) -> None:
         live.key = event.key
@@ -124,7 +133,11 @@ class Recordings:
         if step.kind in (StepKind.START, StepKind.END):
             more = {"linkedid": step.linkedid, "channel": step.channel, "agent": step.agent}
         if step.kind in (StepKind.END, StepKind.LOST):
-            self._live.pop((node, step.uniqueid), None)
+            ended = self._live.pop((node, step.uniqueid), None)
+            if ended is not None:
+                self._ended[ended.key, ended.agent] = step.uniqueid
+                while len(self._ended) > MAX_ENDED:
+                    del self._ended[next(iter(self._ended))]
             more["job"] = self._job(node, step.uniqueid)
         if step.outbound:
             more["outbound"] = True

@@ -167,6 +167,7 @@ SituationName = Literal[
     "ringing",
     "talking",
     "held",
+    "recall",
     "phone_held",
     "ivr",
     "asking",

@@ -16,4 +16,5 @@ pytest_plugins: list[str] = [
     "tests.plugins.soundcards",
     "tests.plugins.phone_desk",
     "tests.plugins.control_desk",
+    "tests.plugins.listening",
 ]

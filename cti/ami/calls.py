@@ -81,6 +81,7 @@ class Call:
         default_factory=dict
     )  # uniqueid of who is asked from such a place → by whom
     asks: int = 0  # consultations from call control so far
+    asked: dict[str, str] = field(default_factory=dict)  # agent → whom he asked last, KIND*TARGET
     lost_by: str = ""  # the agent whose phone was lost while he had the caller
     consults: dict[str, str] = field(default_factory=dict)  # uniqueid of a consulting channel → its agent
     hanging: bool = False  # the caller has asked to hang up
@@ -94,6 +95,14 @@ class Call:
         if found is None:
             found = self.legs[agent] = Leg(agent)
         return found
+
+    @property
+    def customer(self) -> str:
+        """Uniqueid of whom the agents talk with: the caller, or whom an agent has called; "" if not there."""
+        if self.direction is not Direction.OUTBOUND:
+            return self.caller
+        others = (u for u, x in self.lines.items() if not (x.agent or x.local or u in self.thirds))
+        return next(others, "")
 
     def talking(self) -> Iterator[Leg]:
         """Parts that are connected."""

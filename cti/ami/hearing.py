@@ -66,10 +66,11 @@ class Hearing(Placing):
             return
         call = line.call
         leg = call.legs.get(line.agent) if line.agent else None
-        if line.uniqueid == call.caller:
+        if line.uniqueid in (call.caller, call.customer):
             call.hanging = True
-            if not fact.soft:
-                call.hung_by = call.hung_by or "caller"
+            ours = call.direction is Direction.OUTBOUND
+            if not fact.soft and (line.agent or not ours or call.state is CallState.TALKING):
+                call.hung_by = call.hung_by or ("agent" if ours and line.agent else "caller")
         elif leg is not None and line.uniqueid in leg.ringing:
             leg.cause = fact.cause  # DialEnd says NOANSWER for a rejected call, too
         elif leg is not None and leg.connected and line.uniqueid not in call.consults and not fact.soft:
@@ -84,8 +85,8 @@ class Hearing(Placing):
         caller = self._know(fact.caller) if fact.caller is not None and fact.caller.uniqueid else None
         dest = self._know(fact.dest)
         call = dest.call
-        if caller is not None and self._asks(caller):
-            call.thirds[dest.uniqueid] = caller.agent
+        if caller is not None and (asker := self._asks(caller)):
+            call.thirds[dest.uniqueid] = asker
             self._touch(call)
         if caller is not None and fact.caller is not None and not call.did:
             call.did = fact.caller.exten
@@ -133,10 +134,12 @@ class Hearing(Placing):
 
     def _asker(self, call: Call, caller: Line | None) -> str:
         """The agent who asks a colleague for advice while the caller waits, or ""."""
-        if caller is None or caller.uniqueid == call.caller:
+        if caller is None:
             return ""
         if asker := self._asks(caller):
             return asker
+        if caller.uniqueid == call.caller:
+            return ""
         ends = self._bridges.heard_by(caller, self._lines)
         if call.caller in ends:
             return ""
@@ -280,7 +283,7 @@ class Hearing(Placing):
             leg = call.leg(line.agent)
             leg.lines.add(line.uniqueid)
             askers = {self._asks(other) for other in others}
-            if call.caller in {other.uniqueid for other in others} and THREE not in call.places.values():
+            if call.customer in {other.uniqueid for other in others} and THREE not in call.places.values():
                 leg.consult = False  # asked for advice, and has the call now
             elif leg.state is LegState.IDLE and "" not in askers:
                 leg.consult, leg.peer = True, min(askers)  # asked while we were not listening

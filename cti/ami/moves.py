@@ -72,6 +72,12 @@ ALLOWED: Mapping[tuple[Situation, Command], frozenset[Situation]] = {
     (S.TALKING, C.IVR): frozenset({S.IVR}),
     (S.TALKING, C.HANGUP): frozenset({S.OVER}),
     (S.HELD, C.RESUME): frozenset({S.TALKING}),
+    (S.RECALL, C.RESUME): frozenset({S.TALKING}),
+    (S.RECALL, C.HOLD): frozenset({S.HELD}),  # for another while
+    (S.RECALL, C.BLIND): frozenset({S.OVER}),
+    (S.RECALL, C.CONSULT): frozenset({S.ASKING, S.CONSULTING}),
+    (S.RECALL, C.IVR): frozenset({S.IVR}),
+    (S.RECALL, C.HANGUP): frozenset({S.OVER}),
     (S.HELD, C.BLIND): frozenset({S.OVER}),
     (S.HELD, C.CONSULT): frozenset({S.ASKING, S.CONSULTING}),
     (S.HELD, C.IVR): frozenset({S.IVR}),
@@ -82,6 +88,7 @@ ALLOWED: Mapping[tuple[Situation, Command], frozenset[Situation]] = {
     (S.IVR, C.BLIND): frozenset({S.OVER}),
     (S.IVR, C.HANGUP): frozenset({S.OVER}),
     (S.ASKING, C.CANCEL): frozenset({S.TALKING}),
+    (S.ASKING, C.COMPLETE): frozenset({S.OVER}),
     (S.CONSULTING, C.CANCEL): frozenset({S.TALKING}),
     (S.CONSULTING, C.COMPLETE): frozenset({S.OVER}),
     (S.CONSULTING, C.SWAP): frozenset({S.ASIDE}),
@@ -101,9 +108,13 @@ ALLOWED: Mapping[tuple[Situation, Command], frozenset[Situation]] = {
 TARGETED = frozenset({C.BLIND, C.CONSULT})
 
 
-def allowed(situation: Situation) -> tuple[Command, ...]:
+def allowed(view: View) -> tuple[Command, ...]:
     """What may be ordered now, in the order of the commands."""
-    return tuple(command for command in Command if (situation, command) in ALLOWED)
+    found = (command for command in Command if (view.situation, command) in ALLOWED)
+    if not view.caller:  # … has left two who talk on
+        return tuple(command for command in found if command is C.HANGUP)
+    unknown = view.situation is S.ASKING and not view.asked
+    return tuple(command for command in found if not (unknown and command is C.COMPLETE))
 
 
 def plan(view: View, command: Command, target: Target | None = None, flow: str = "") -> Plan:
@@ -114,7 +125,9 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
     if command in TARGETED and target is None:
         raise UsageError(f"{command} needs a target")
     mine, caller, third = view.mine, view.caller, view.third
-    desk = (mine, "laidian-desk", "s")
+    # who is just being reminded of a caller may be at the desk, or not any more
+    desk = None if view.at_desk and view.situation is not S.RECALL else (mine, "laidian-desk", "s")
+    held = (caller, "laidian-held", view.agent)
     bind = _bind(mine, caller)
     before: tuple[Action, ...] = ()
     after: tuple[Action, ...] = ()
@@ -129,12 +142,12 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
             before, after = _let_go(third)
         case C.HOLD:
             before = bind
-            move = _redirect((caller, "laidian-held", "s"), None if view.at_desk else desk)
+            move = _redirect(held, desk)
         case C.IVR:
             before = bind
-            move = _redirect((caller, "laidian-ivr", flow), None if view.at_desk else desk)
+            move = _redirect((caller, "laidian-ivr", flow), desk)
         case C.RESUME:
-            move = _redirect((caller, "laidian-room", "s"))
+            move = _redirect((caller, "laidian-room", "s"), desk)
         case C.BLIND if target is not None:
             before = (_set(mine, "LAIDIAN_GIVEN", "1"),)
             exten = f"{view.agent}*{target.kind}*{target.exten}"
@@ -146,17 +159,20 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
         case C.CONSULT if target is not None:
             before = bind
             asking = (mine, "laidian-consult", f"{target.kind}*{target.exten}")
-            held = view.situation is S.HELD
-            move = _redirect(asking) if held else _redirect((caller, "laidian-held", "s"), asking)
+            move = _redirect(asking) if view.situation is S.HELD else _redirect(held, asking)
         case C.CANCEL:
             if view.situation is S.ASIDE:
                 before, after = _let_go(third)
             elif view.calling:
                 before = (_set(mine, "LAIDIAN_STAY", "1"),)
-                move = _redirect((caller, "laidian-room", "s"), desk)
+                move = _redirect((caller, "laidian-room", "s"), (mine, "laidian-desk", "s"))
             else:
                 move = _redirect((caller, "laidian-room", "s"))
                 before, after = _let_go(third)
+        case C.COMPLETE if view.situation is S.ASKING:
+            before = (_set(mine, "LAIDIAN_GIVEN", "1"),)
+            exten = f"{view.agent}*{view.asked}"  # the caller takes the place of the agent who asked
+            move = _redirect((caller, "laidian-blind", exten), (mine, "laidian-bye", "s"))
         case C.COMPLETE:
             before = (*_bind(third, caller), _set(mine, "LAIDIAN_GIVEN", "1"))
             given = (caller, "laidian-given", f"{view.agent}*{view.colleague or 0}")
@@ -164,10 +180,10 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
             after = (_hangup(mine),)
         case C.SWAP:
             if view.situation is S.ASIDE:
-                move = _redirect((caller, "laidian-held", "s"), (third, "laidian-desk", "s"))
+                move = _redirect(held, (third, "laidian-desk", "s"))
             else:
                 before = (_set(mine, "LAIDIAN_STAY", "1"),)
-                move = _redirect((caller, "laidian-room", "s"), (third, "laidian-held", "s"))
+                move = _redirect((caller, "laidian-room", "s"), (third, "laidian-aside", "s"))
         case C.THREE:
             before = (_set(third, "LAIDIAN_WITH", caller), _set(mine, "LAIDIAN_STAY", "1"))
             move = _redirect((caller, "laidian-three", "s"), (third, "laidian-taker", "s"))

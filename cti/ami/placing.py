@@ -7,11 +7,15 @@ from cti.ami.book import CallBook
 from cti.ami.calls import Call, Leg, Line
 from cti.ami.states import CallState, CallStep, LegState, LegStep
 from cti.domain.call import CallEventKind
+from cti.domain.phone import parse
 
 HELD, IVR, ROOM, DESK, THREE = "held", "ivr", "room", "desk", "three"
 GIVEN, BLIND, CONSULT, LOST = "given", "blind", "consult", "lost"
-_APART = frozenset({HELD, IVR})
-_CONTEXTS = {f"laidian-{place}": place for place in (HELD, IVR, ROOM, DESK, THREE, CONSULT, LOST)}
+ASIDE, RECALL, REMINDED = "aside", "recall", "reminded"
+NUMBER = "3"  # a kind of target, as the dialplan numbers them
+_APART = frozenset({HELD, IVR, RECALL})
+_PLACES = (HELD, IVR, ROOM, DESK, THREE, CONSULT, LOST, ASIDE, RECALL, REMINDED)
+_CONTEXTS = {f"laidian-{place}": place for place in _PLACES}
 _CONTEXTS |= {"laidian-given": ROOM, "laidian-taker": DESK}
 
 
@@ -28,7 +32,8 @@ class Placing(CallBook):
         call = line.call
         if line.agent and call.places.get(line.uniqueid) == CONSULT:
             return line.agent
-        return call.consults.get(line.uniqueid, "")
+        # a Local channel that rings all devices of a colleague asks for the one who rings it
+        return call.consults.get(line.uniqueid, "") or call.thirds.get(self._bridges.twin(line), "")
 
     def pressed(self, linkedid: str, agent: str) -> None:
         """The service hangs this agent's phone up by order: of that the PBX does not say who did it."""
@@ -46,14 +51,18 @@ class Placing(CallBook):
         if fact.place == GIVEN:
             for leg in call.legs.values():
                 leg.consult = leg.consult and leg.agent != fact.target
-            self._give(call, fact.by, fact.target, "attended")
+            given = fact.target if fact.target != "0" else _number(call, fact.by)
+            self._give(call, fact.by, given, "attended")
         elif fact.place == BLIND:
             del call.places[line.uniqueid]
-            self._give(call, fact.by, fact.target if fact.kind == "1" else "", "blind")
+            target = parse(fact.target).masked if fact.kind == NUMBER else fact.target
+            self._give(call, fact.by, target, "blind")
         elif place == LOST:
             self._lost(call, fact.by)
-        elif place in (DESK, CONSULT):
-            call.asks += place == CONSULT
+        elif place in (DESK, CONSULT, REMINDED):
+            if place == CONSULT:
+                call.asks += 1
+                call.asked[line.agent] = f"{fact.kind}*{fact.target}" if fact.kind else ""
             self._back_at_desk(line)
         elif line.uniqueid in call.thirds:
             pass  # the colleague waits, or talks on
@@ -63,8 +72,8 @@ class Placing(CallBook):
             self._all(call, LegState.HELD, LegStep.RESUME)
 
     def _answer(self, call: Call, leg: Leg) -> None:
-        if call.places.get(call.caller) in (LOST, BLIND):
-            del call.places[call.caller]  # found a new agent, or the old one again
+        if call.places.get(call.customer) == LOST:
+            del call.places[call.customer]  # found a new agent, or the old one again
         super()._answer(call, leg)
 
     def _lost(self, call: Call, agent: str) -> None:
@@ -105,11 +114,24 @@ class Placing(CallBook):
     def _gone(self, line: Line, cause: int | None) -> None:
         call = line.call
         leg = call.legs.get(line.agent)
-        if leg is not None and leg.connected and not leg.consult and THREE in call.places.values():
-            takers = [other for other in call.talking() if other.consult and other.peer == line.agent]
-            if takers and call.caller in call.lines and call.caller != line.uniqueid:
-                takers[0].consult = False  # the agent left a three-way call: the two go on
-                self._give(call, line.agent, takers[0].agent, "attended")
+        there = THREE in call.places.values() and call.customer in call.lines
+        if leg is not None and leg.connected and not leg.consult and there and line.uniqueid != call.customer:
+            self._left_three(call, line.agent)
         call.places.pop(line.uniqueid, None)
         call.thirds.pop(line.uniqueid, None)
         super()._gone(line, cause)
+
+    def _left_three(self, call: Call, agent: str) -> None:
+        """The agent left a three-way call: the two go on."""
+        takers = [other for other in call.talking() if other.consult and other.peer == agent]
+        if takers:
+            takers[0].consult = False
+            self._give(call, agent, takers[0].agent, "attended")
+        elif any(by == agent and u in call.lines for u, by in call.thirds.items()):
+            self._give(call, agent, _number(call, agent), "attended")
+
+
+def _number(call: Call, agent: str) -> str:
+    """The number outside that this agent asked last, as everybody may see it, or ""."""
+    kind, _, target = call.asked.get(agent, "").partition("*")
+    return parse(target).masked if kind == NUMBER else ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cti.ami.calls import Call, Leg, Line
-from cti.ami.placing import CONSULT, DESK, HELD, IVR, LOST, ROOM, THREE
+from cti.ami.placing import ASIDE, CONSULT, DESK, HELD, IVR, LOST, RECALL, ROOM, THREE
 from cti.ami.states import LegState
 from cti.domain.call import Direction
 
@@ -22,6 +22,7 @@ class Situation(StrEnum):
     RINGING = "ringing"
     TALKING = "talking"
     HELD = "held"  # the caller hears music, by command
+    RECALL = "recall"  # … for too long: the agent hears a ringing tone, the queue is next
     PHONE_HELD = "phone_held"  # … by a key of the phone itself: only the phone takes him back
     IVR = "ivr"  # the caller is in the menu and comes back
     ASKING = "asking"  # a colleague rings, the caller hears music
@@ -44,6 +45,7 @@ class View:
     colleague: str = ""  # number of the third's agent; "" for a number outside
     at_desk: bool = False  # the agent waits in the room of the call
     calling: bool = False  # the agent's own dialplan dials the third: both end together
+    asked: str = ""  # whom the agent asks, KIND*TARGET; "" when that was not heard
     asks: int = 0  # consultations of the call so far: one that was rejected at once leaves no other trace
 
 
@@ -56,7 +58,7 @@ def view(call: Call | None, agent: str) -> View:
     if call is None or leg is None:
         return GONE
     if leg.state in (LegState.IDLE, LegState.OVER):
-        waits = call.lines.get(call.caller) if call.lost_by == agent else None
+        waits = _caller(call, agent) if call.lost_by == agent else None
         lost = waits is not None and call.places.get(waits.uniqueid) == LOST
         return View(Situation.LOST, agent, caller=waits.name) if lost and waits is not None else GONE
     if leg.state in (LegState.RINGING, LegState.PICKED):
@@ -78,24 +80,28 @@ def view(call: Call | None, agent: str) -> View:
         third.agent if third is not None else "",
         at_desk=place == DESK,
         calling=place == CONSULT,
+        asked=call.asked.get(agent, ""),
         asks=call.asks,
     )
 
 
 def _situation(call: Call, leg: Leg, mine: Line, caller: Line, third: Line | None) -> Situation:
     where = call.places.get(caller.uniqueid, "")
-    if call.places.get(mine.uniqueid) == CONSULT and (third is None or not _up(call, third)):
+    up = third is not None and _up(call, third)
+    if up and where == THREE:
+        return Situation.THREE
+    if up and third is not None and call.places.get(third.uniqueid) == ASIDE:
+        return Situation.ASIDE
+    if call.places.get(mine.uniqueid) == CONSULT and not (up and mine.bridge):
         return Situation.ASKING
-    if third is not None and _up(call, third):
-        if where == THREE:
-            return Situation.THREE
-        if call.places.get(third.uniqueid) == HELD:
-            return Situation.ASIDE
+    if up:
         return Situation.CONSULTING
     if where == IVR:
         return Situation.IVR
     if where == HELD:
         return Situation.HELD
+    if where == RECALL:
+        return Situation.RECALL
     if leg.state is LegState.HELD and where != ROOM:
         return Situation.PHONE_HELD
     return Situation.TALKING

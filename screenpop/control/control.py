@@ -86,7 +86,7 @@ class Control:
 
     def _part(self, view: View) -> wire.ControlPart:
         menus = self.settings.agi.enabled
-        names = tuple(c.value for c in allowed(view.situation) if menus or c is not Command.IVR)
+        names = tuple(c.value for c in allowed(view) if menus or c is not Command.IVR)
         return wire.ControlPart(situation=view.situation.value, colleague=view.colleague, commands=names)
 
     # what is ordered
@@ -133,7 +133,7 @@ class Control:
     def _planned(self, order: Order, view: View, kind: str, to: str) -> Plan:
         if self.orders.pending(order.pop_id) is not None:
             raise UsageError("busy")
-        if order.command not in allowed(view.situation):
+        if order.command not in allowed(view):
             raise UsageError("not_now")
         target: Target | None = None
         if order.command in TARGETED:

@@ -27,6 +27,7 @@ SITUATIONS: Mapping[Situation, str] = {
     Situation.RINGING: "还在振铃",
     Situation.TALKING: "正在通话",
     Situation.HELD: "客户在保持中",
+    Situation.RECALL: "客户保持过久，请取回",
     Situation.PHONE_HELD: "客户由话机保持，请在话机上取回",
     Situation.IVR: "客户在自助语音中",
     Situation.ASKING: "正在呼叫咨询对象",

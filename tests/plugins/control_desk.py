@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,9 +13,9 @@ import pytest
 import sqlalchemy as sa
 
 from asterisk_conf.instance import Instance
-from asterisk_conf.softphones import Phones
+from asterisk_conf.softphones import Call, Phones
 from cti.store.tables_quality import recordings
-from tests.plugins.screenpop import Page, PopLine, pbx_sections
+from tests.plugins.screenpop import WANG, Page, PopLine, pbx_sections
 
 
 class Desk:
@@ -56,13 +57,24 @@ class Desk:
             body["target"] = {"kind": kind, "to": to}
         return await self.popline.api("POST", f"/calls/{self.pop['id']}/commands", user=self.user, body=body)
 
+    async def stays(self, situation: str, seconds: float) -> bool:
+        """Whether nothing else is told for so long."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    said = await self.page.next("pop_update")
+                    self.pop.update(said["changes"] if said["id"] == self.pop["id"] else {})
+        return bool(self.pop["control"]["situation"] == situation)
+
     async def wrap_up(self) -> str:
         """The talk is over for this agent: 话后完成; how it ended."""
         while self.pop["call"]["state"] != "wrapup":
             await self.hear()
         body = {"note": "已转出", "disposition": "查件"}
         path = f"/pops/{self.pop['id']}/wrapup"
-        return str((await self.popline.api("POST", path, user=self.user, body=body))[1]["reason"])
+        status, answer = await self.popline.api("POST", path, user=self.user, body=body)
+        assert status in (200, 202), answer
+        return str(answer["reason"])
 
     async def done(self, command: str, kind: str = "", to: str = "") -> None:
         """Press a button; it must have worked."""
@@ -94,6 +106,7 @@ async def desks(
     """A service on this Asterisk and a page for each user."""
     sections = pbx_sections(asterisk, 2)
     sections["ami"][0]["port"] = ami_port or sections["ami"][0]["port"]
+    sections["asterisk"] = {"trunk_contact": asterisk.settings.asterisk.trunk_contact}
     popline: PopLine = await start_popline(url, **sections, **more)
     fleet = popline.parts.fleet
     assert fleet is not None
@@ -101,6 +114,21 @@ async def desks(
     async with AsyncExitStack() as stack:
         pages = [await stack.enter_async_context(popline.page(user)) for user in users]
         yield tuple(Desk(popline, page, user) for page, user in zip(pages, users, strict=True))
+
+
+async def talking(desk: Desk, handsets: Phones, to: str) -> Call:
+    """A known customer calls this number, and the agent talks with him."""
+    call = await handsets.call(to, number=WANG, hold=None)
+    await desk.ring()
+    await desk.situation("talking")
+    return call
+
+
+def hang_up(asterisk: Instance, device: str) -> None:
+    """End the oldest channel of this device, or of the trunk, as if its other side were gone."""
+    lines = asterisk.console("core show channels concise").splitlines()
+    names = sorted(line.split("!")[0] for line in lines if line.startswith(f"PJSIP/{device}-"))
+    asterisk.console(f"channel request hangup {names[0]}")
 
 
 async def empty(asterisk: Instance) -> None:

@@ -170,7 +170,7 @@ _STORIES: list[tuple[Callable[[Stage], Awaitable[None]], str, list[str]]] = [
         "a caller sent to a queue by command: who answers there has the caller",
         [
             *_ANSWERED,
-            "transferred 1001 to  blind",
+            "transferred 1001 to hunt blind",
             "wrapped_up 1001 transfer",
             "queued hunt",
             f"offered 1002 for {CALLER} by 1001",

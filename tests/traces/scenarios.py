@@ -252,7 +252,7 @@ SCENARIOS = [
         "click_to_dial",
         "an agent clicks: the agent's phone first, then the customer, who hangs up",
         click_to_dial,
-        [["arrived", "answered 1001", "wrapped_up 1001", "ended"]],
+        [["arrived", "answered 1001", "wrapped_up 1001 caller", "ended caller"]],
     ),
     Scenario(
         "click_to_dial_busy",

@@ -3,7 +3,7 @@ import { request } from './client'
 import type { AgentStateName } from './types'
 
 export type Situation =
-  | 'over' | 'ringing' | 'talking' | 'held' | 'phone_held' | 'ivr'
+  | 'over' | 'ringing' | 'talking' | 'held' | 'recall' | 'phone_held' | 'ivr'
   | 'asking' | 'consulting' | 'aside' | 'three' | 'asked' | 'lost'
 
 export type Command =

@@ -9,7 +9,7 @@ export default {
     leave: 'Leave', drop: 'Drop third', ivr: 'Voice menu', rejoin: 'Rejoin', hangup: 'Hang up',
   },
   situation: {
-    over: 'Call over', ringing: 'Ringing', talking: 'In a call', held: 'Caller hears music', phone_held: 'Held by the phone: resume there', ivr: 'Caller is in the menu and comes back',
+    over: 'Call over', ringing: 'Ringing', talking: 'In a call', held: 'Caller hears music', recall: 'Held too long: resume, or the queue gets the caller', phone_held: 'Held by the phone: resume there', ivr: 'Caller is in the menu and comes back',
     asking: 'Calling {who}, caller hears music', consulting: 'Consulting {who}, caller hears music', aside: 'With the caller, {who} waits', three: 'Three-way with {who}',
     asked: 'Being consulted, caller hears music', lost: 'Phone lost, caller waits',
   },

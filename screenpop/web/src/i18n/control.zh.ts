@@ -9,7 +9,7 @@ export default {
     leave: '退出三方', drop: '请出第三方', ivr: '自助语音', rejoin: '重新接入', hangup: '挂机',
   },
   situation: {
-    over: '通话已结束', ringing: '振铃中', talking: '通话中', held: '客户在听音乐', phone_held: '话机保持中，请在话机上取回', ivr: '客户在自助语音中，完成后自动回来',
+    over: '通话已结束', ringing: '振铃中', talking: '通话中', held: '客户在听音乐', recall: '客户保持过久，请取回：否则转回队列', phone_held: '话机保持中，请在话机上取回', ivr: '客户在自助语音中，完成后自动回来',
     asking: '正在呼叫 {who}，客户在听音乐', consulting: '正在咨询 {who}，客户在听音乐', aside: '与客户通话，{who} 等待中', three: '与 {who} 三方通话',
     asked: '正在被咨询，客户在听音乐', lost: '话机已断开，客户在等待',
   },
