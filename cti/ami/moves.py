@@ -125,8 +125,7 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
     if command in TARGETED and target is None:
         raise UsageError(f"{command} needs a target")
     mine, caller, third = view.mine, view.caller, view.third
-    # who is just being reminded of a caller may be at the desk, or not any more
-    desk = None if view.at_desk and view.situation is not S.RECALL else (mine, "laidian-desk", "s")
+    desk = None if view.at_desk else (mine, "laidian-desk", "s")
     held = (caller, "laidian-held", view.agent)
     bind = _bind(mine, caller)
     before: tuple[Action, ...] = ()
@@ -147,7 +146,7 @@ def plan(view: View, command: Command, target: Target | None = None, flow: str =
             before = bind
             move = _redirect((caller, "laidian-ivr", flow), desk)
         case C.RESUME:
-            move = _redirect((caller, "laidian-room", "s"), desk)
+            move = _redirect((caller, "laidian-room", "s"), desk if view.situation is S.RECALL else None)
         case C.BLIND if target is not None:
             before = (_set(mine, "LAIDIAN_GIVEN", "1"),)
             exten = f"{view.agent}*{target.kind}*{target.exten}"
