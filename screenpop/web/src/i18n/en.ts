@@ -62,7 +62,6 @@ const en: Messages = {
     goBreak: 'Choose a reason',
     breaks: 'Break reasons',
     changing: 'Changing…',
-    since: '{state} for {clock}',
     unknownHint: 'The PBX is away; updated when it is back',
     offlineHint: 'Your phone is not registered; check it',
     switchHint: 'Press to switch: available / {reason}',

@@ -61,7 +61,6 @@ export default {
     goBreak: '选择小休原因',
     breaks: '示忙原因',
     changing: '正在切换…',
-    since: '{state}，已 {clock}',
     unknownHint: '与交换机断开，恢复后更新',
     offlineHint: '话机未注册，请检查话机',
     switchHint: '按下切换：空闲 / {reason}',
