@@ -68,7 +68,7 @@ class Floor:
 
     async def heard(self, seconds: float = 1.2) -> dict[str, set[float]]:
         """Device → the tones that it is sent."""
-        names = [line.split("!")[0] for line in self.channels()]
+        names = [name for line in self.channels() if (name := line.split("!")[0]).startswith("PJSIP/")]
         heard = await listen(seconds)
         found = {}
         for name in names:

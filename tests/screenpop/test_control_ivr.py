@@ -18,9 +18,13 @@ pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("asterisk")]
 async def test_to_the_menu_and_back_with_a_waybill(
     start_popline: Callable[..., Any], seeded_url: str, hotline: Callable[..., Any]
 ) -> None:
-    """The waybill typed in mid-call stands on the pop, the agent has the caller again; one hangs up there."""
-    async with hotline() as h:
-        await h.phones.agent("1001", answer_after=0.2)
+    """The waybill typed in mid-call stands on the pop, the agent has the caller again; one hangs up there.
+
+    The agent has two devices, one of which is not there.
+    """
+    two_devices = {"number": "1001", "queues": ["hotline"], "devices": ["1001a", "1001b"]}
+    async with hotline(agents=[two_devices]) as h:
+        await h.phones.agent("1001b", answer_after=0.2)
         agi = {"enabled": True, "port": h.settings.agi.port}
         async with desks(start_popline, seeded_url, h.instance, "a1001", agi=agi) as (one,):
             steps = [wait(7.0), dtmf(OWN + "#"), wait(40.0)]
