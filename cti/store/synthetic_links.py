@@ -109,7 +109,6 @@ def add_commanded_calls(conn: Connection, *, at: datetime, agents: Sequence[str]
                 outcome="one",
                 rule="exact",
                 pbx_at=offered,
-                **{f"{step}_at": offered for step in ("received", "looked_up", "pushed", "acked")},
                 answered_at=answered,
                 ended_at=ended,
                 closed_at=ended + timedelta(seconds=14),

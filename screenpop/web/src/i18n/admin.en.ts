@@ -13,12 +13,12 @@ export default {
   links: {
     intro: 'TMS, WMS and others push waybills and orders, ask, and pull events with a token. API: /api/v1/openapi.json',
     add: 'New token', name: 'System', scopes: 'Scopes', days: 'Days valid', daysHint: 'empty: no end', signed: 'pushes must be signed', make: 'Make token',
-    token: 'Token', secret: 'Signing secret', revoke: 'Revoke', revokeAsk: '{name} loses access at once.', revoked: 'Revoked', expired: 'Expired', alive: 'Valid', used: 'Last used', rate: '{n}/min', expires: 'Ends', forever: 'no end', by: 'by {who}', empty: 'No other systems yet', emptyText: 'Make a token and hand it to the other system’s engineer.',
+    token: 'Token', secret: 'Signing secret', revoke: 'Revoke', revokeAsk: '{name} loses access at once.', revoked: 'Revoked', expired: 'Expired', alive: 'Valid', used: 'Last used', rate: '{n}/min', expires: 'Ends', forever: 'no end', by: 'by {who}', empty: 'No other systems yet', emptyText: "Make a token and hand it to the other system's engineer.",
   },
   events: {
     intro: 'What happens here is posted, signed, at least once, in order for each subject; a receiver that is away is tried again with growing pauses, then put aside.',
     add: 'New subscription', name: 'Name', url: 'Address', kinds: 'Events', all: 'all events', make: 'Subscribe', secret: 'Signing secret',
-    state: { on: 'Sending', off: 'Stopped', away: 'Receiver away' }, counts: '{waiting} waiting · {sent} sent', dead: '{n} dead', off: 'Stop', on: 'Go on', remove: 'Remove', removeAsk: 'Remove {name} and what waits for it?', resendAll: 'Resend dead', last: 'Last delivery', again: 'next try {time}', empty: 'No subscriptions yet', emptyText: 'Give the receiver’s address; only admins may.',
+    state: { on: 'Sending', off: 'Stopped', away: 'Receiver away' }, counts: '{waiting} waiting · {sent} sent', dead: '{n} dead', off: 'Stop', on: 'Go on', remove: 'Remove', removeAsk: 'Remove {name} and what waits for it?', resendAll: 'Resend dead', last: 'Last delivery', again: 'next try {time}', empty: 'No subscriptions yet', emptyText: "Give the receiver's address; only admins may.",
     deliveries: 'Deliveries', filter: { all: 'all', waiting: 'waiting', sent: 'sent', dead: 'dead' }, tries: '{n} tries', resend: 'Resend', resent: '{n} to be sent again', none: 'No deliveries',
     col: { seq: 'No.', kind: 'Event', subject: 'Subject', to: 'To', state: 'State', at: 'At', error: 'Why' },
   },
@@ -39,5 +39,7 @@ export default {
   },
   users: { intro: 'Users are kept with laidian user add|passwd|disable.', disabled: 'disabled', col: { username: 'User', name: 'Name', roles: 'Roles', agent: 'Agent', team: 'Team' }, empty: 'No users' },
   role: { agent: 'agent', supervisor: 'supervisor', qa: 'inspector', qa_lead: 'QA lead', inspector: 'inspector', admin: 'admin' },
-  consent: { title: 'Consent', unsaid: 'not said', given: 'agreed', refused: 'refused', give: 'Agreed', refuse: 'Refused', source: 'Source', word: '{who} · {source}', saved: 'Kept', failed: 'Consent could not be loaded' },
+  kinds: { call_ended: 'Call ended or abandoned', callback_requested: 'Call-back requested', callback_ended: 'Call-back ended', survey_answered: 'Caller gave a score', complaint_opened: 'Complaint opened', complaint_changed: 'Complaint changed', problem_opened: 'Problem item opened', problem_closed: 'Problem item closed', waybill_exception: 'Waybill in trouble', customer_erased: 'Personal data erased' },
+  scopes: { waybills_write: 'Push waybills and events', waybills_read: 'Read waybills', orders_write: 'Push orders', customers_read: 'Read customers and time lines (masked)', numbers_read: 'See whole numbers', complaints_read: 'Read complaints', problems_read: 'Read problem items', events_read: 'Pull events' },
+  consent: { purposes: { call_back: 'Call-backs and visits', marketing: 'Offers and greetings', recording: 'Recording of calls' }, title: 'Consent', unsaid: 'not said', given: 'agreed', refused: 'refused', give: 'Agreed', refuse: 'Refused', source: 'Source', word: '{who} · {source}', saved: 'Kept', failed: 'Consent could not be loaded' },
 }

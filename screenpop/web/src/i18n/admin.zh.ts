@@ -39,5 +39,7 @@ export default {
   },
   users: { intro: '用户由 laidian user add|passwd|disable 维护。', disabled: '已停用', col: { username: '用户名', name: '姓名', roles: '角色', agent: '工号', team: '班组' }, empty: '没有用户' },
   role: { agent: '座席', supervisor: '班长', qa: '质检员', qa_lead: '质检主管', inspector: '质检员', admin: '管理员' },
-  consent: { title: '授权', unsaid: '未表示', given: '同意', refused: '拒绝', give: '记为同意', refuse: '记为拒绝', source: '来源', word: '{who} · {source}', saved: '已记录', failed: '授权没有加载出来' },
+  kinds: { call_ended: '通话结束（含来电放弃）', callback_requested: '来电者预约回呼', callback_ended: '回呼结束', survey_answered: '来电者评分', complaint_opened: '登记投诉', complaint_changed: '投诉状态变化', problem_opened: '登记问题件', problem_closed: '问题件结案', waybill_exception: '运单异常（问题件、退回、遗失）', customer_erased: '客户的个人数据已删除' },
+  scopes: { waybills_write: '推送运单与轨迹', waybills_read: '查询运单', orders_write: '推送订单', customers_read: '查询客户与时间线（号码脱敏）', numbers_read: '看到完整号码', complaints_read: '查询投诉', problems_read: '查询问题件', events_read: '拉取事件' },
+  consent: { purposes: { call_back: '回访与回呼', marketing: '营销与问候', recording: '通话录音' }, title: '授权', unsaid: '未表示', given: '同意', refused: '拒绝', give: '记为同意', refuse: '记为拒绝', source: '来源', word: '{who} · {source}', saved: '已记录', failed: '授权没有加载出来' },
 }

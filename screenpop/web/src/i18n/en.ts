@@ -180,7 +180,7 @@ const en: Messages = {
     none: 'Not registered',
     anonymous: 'Number withheld',
     masked: 'Number masked, not looked up',
-    service: 'Service number, nobody’s customer record',
+    service: "Service number, nobody's customer record",
     unavailable: 'Records are away; filled in when back',
   },
   help_outcome: {
@@ -310,7 +310,7 @@ const en: Messages = {
     waybill: 'Waybill',
     waybillHint: 'optional',
     text: 'What the customer says',
-    textHint: 'When, what happened, what is asked for; in the customer’s own words',
+    textHint: "When, what happened, what is asked for; in the customer's own words",
     submit: 'Record',
     needCategory: 'Choose a category',
     needText: 'Write what the customer says',
@@ -320,7 +320,7 @@ const en: Messages = {
   },
   ledger: {
     title: 'Pop ledger',
-    intro: 'Each pop from the PBX time stamp to the browser’s acknowledgement, step by step in milliseconds.',
+    intro: "Each pop from the PBX time stamp to the browser's acknowledgement, step by step in milliseconds.",
     agent: 'Agent',
     anyAgent: 'All agents',
     refresh: 'Refresh',

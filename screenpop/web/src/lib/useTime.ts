@@ -32,11 +32,17 @@ export function useTime() {
     return ms === null ? '' : `${fullTime(ms, meta.meta.timezone)} ${t('time.zone')}`
   }
 
+  /** The time of day to the second, where the day is known from beside it. */
+  function second(iso: string | null | undefined): string {
+    const ms = parseTime(iso)
+    return ms === null ? '' : fullTime(ms, meta.meta.timezone).slice(-8)
+  }
+
   /** How long ago, as a running clock. */
   function passed(iso: string | null | undefined): string {
     const ms = parseTime(iso)
     return ms === null ? '' : duration(clock.now - ms)
   }
 
-  return { relative, full, passed, clock }
+  return { relative, full, second, passed, clock }
 }
