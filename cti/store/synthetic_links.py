@@ -115,7 +115,7 @@ def add_commanded_calls(conn: Connection, *, at: datetime, agents: Sequence[str]
                 state="closed",
                 reason="transferred" if gone else "completed",
                 note="合成数据",
-                snapshot={},
+                snapshot=_snapshot(offered, caller.display),
             )
         )
         conn.execute(
@@ -155,3 +155,11 @@ def add_commanded_calls(conn: Connection, *, at: datetime, agents: Sequence[str]
                     "done_at": asked + timedelta(seconds=0.4),
                 },
             )
+
+
+def _snapshot(offered: datetime, number: str) -> dict[str, Any]:
+    """What a card is given back from when its agent looks at it again."""
+    call = {"direction": "inbound", "arrived_at": offered.isoformat(), "number": number, "name": ""}
+    of_call = {**call, "did": "", "queue": "hotline", "context": {}, "chain": []}
+    own = {"consult": False, "peer": "", "given_to": "", "wrapup_until": None, "held_at": None}
+    return {"seq": 1, "by": "", **own, "hold_s": 0.0, "call": of_call}

@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -51,6 +52,12 @@ def _sign_in(address: str, username: str) -> dict[str, object]:
     with urllib.request.urlopen(request, timeout=10) as answer:
         found: dict[str, object] = json.load(answer)
         return found
+
+
+def _get(address: str, path: str, token: str) -> Any:
+    request = urllib.request.Request(address + "api/v1/" + path, headers={"Authorization": f"Bearer {token}"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
 
 
 def _pops(folder: Path) -> list[tuple[str, str]]:
@@ -95,6 +102,10 @@ def _read(file: Path) -> str:
 def test_without_asterisk_the_demo_plays_recorded_calls(tmp_path: Path) -> None:
     """Where no Asterisk can be had, recorded traces make pops through the same service, and it says so."""
     with _demo(tmp_path, "--no-asterisk") as (process, address):
-        assert _sign_in(address, "1001")["agent"] == "1001"
+        signed_in = _sign_in(address, "1001")
+        assert signed_in["agent"] == "1001"
+        # a call of this morning, in which the agent gave commands
+        recent = _get(address, "pops", str(signed_in["token"]))
+        assert any(pop["call"]["node"] == "synthetic" for pop in recent["items"])
         _until_pops(tmp_path, 2)
         assert "recorded traces" in _stopped(process)
