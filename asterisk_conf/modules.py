@@ -94,6 +94,7 @@ BASE = (
             "func_pjsip_aor",
             "func_pjsip_contact",
             "func_pjsip_endpoint",
+            "func_shared",
             "func_strings",
             "func_timeout",
             "func_uuid",

@@ -79,6 +79,7 @@ def _settings(folder: Path, agents: int) -> Settings:
             "ami_secret": secret,
             "device_secret": secrets.token_urlsafe(18),
             "qualify_s": 0,
+            "rtp_timeout_s": 0,
         },
     )
 

@@ -213,6 +213,7 @@ def _settings(folder: Path) -> Settings:
             "ami_secret": secrets.token_urlsafe(18),
             "device_secret": secrets.token_urlsafe(18),
             "qualify_s": 0,
+            "rtp_timeout_s": 0,
         },
     )
 

@@ -347,6 +347,9 @@ class AsteriskSettings(Section):
     trunk_contact: str = Field("", description="sip:host:port of the carrier for calls out; empty: none")
     qualify_s: int = Field(30, ge=0, le=3600, description="how often a device is asked whether it is there")
     direct_ring_s: int = Field(30, ge=3, le=300, description="ringing time of a call straight to an agent")
+    rtp_timeout_s: int = Field(
+        30, ge=0, le=600, description="an agent's phone that sends no sound for so long is gone; 0: never"
+    )
     softphones: tuple[str, ...] = Field((), description="devices that register over WebSocket (WebRTC)")
     ari_username: str = Field("", description="REST interface; empty: off")
     ari_secret: SecretStr = Field(SecretStr(""), description="secret of the REST interface")
@@ -462,7 +465,7 @@ class ControlSettings(Section):
         60, ge=3, le=600, description="an agent who asks a queue for advice waits in it for so long, seconds"
     )
     rejoin_s: int = Field(
-        60, ge=0, le=600, description="an agent's phone died in a call: the caller waits for so long; 0: not"
+        20, ge=0, le=600, description="an agent's phone died in a call: the caller waits for so long; 0: not"
     )
 
     @field_validator("numbers")

@@ -29,6 +29,7 @@ DIALPLAN = frozenset(
         "queue_thanks",
         "queue_callback_key",
         "all_busy",
+        "reconnecting",
         "recorded_line",
         "survey_invite",
         "beep_record",

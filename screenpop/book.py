@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Literal
 
-from cti.domain.call import CallEvent, CallEventKind, CallKey, Direction, OfferEnd
+from cti.domain.call import PHONE, CallEvent, CallEventKind, CallKey, Direction, OfferEnd
 from cti.domain.customer import Lookup, Outcome
 from cti.errors import UsageError
 from screenpop.merge import better, clean, difference, merge_context
@@ -264,6 +264,8 @@ class PopBook:
         consult = event.reason == "consult" and signal in (Signal.OFFERED, Signal.ANSWERED)
         if signal is Signal.ANSWERED and not consult:
             call = self._link(call, ChainLink(event.at, "answered", event.agent))
+        if signal is Signal.WRAPPED_UP and event.reason == PHONE and not event.recovered:
+            call = self._link(call, ChainLink(event.at, "phone", event.agent))
         if pop is None:
             known = call.lookup is not None and call.lookup.outcome is Outcome.ONE
             if call.chain and call.asked and known:

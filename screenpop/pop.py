@@ -115,10 +115,10 @@ class LookupState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ChainLink:
-    """One step of the caller's way: who answered, or who gave him to whom."""
+    """One step of the caller's way: who answered, who gave him to whom, or whose phone was lost."""
 
     at: datetime
-    kind: Literal["answered", "blind", "attended"]
+    kind: Literal["answered", "blind", "attended", "phone"]
     agent: str
     peer: str = ""
 

@@ -48,7 +48,7 @@ Instant = Annotated[datetime, PlainSerializer(_iso, return_type=str, when_used="
 
 DirectionName = Literal["inbound", "outbound", "internal"]
 ShownState = Literal["ringing", "talking", "held", "wrapup"]
-LinkKind = Literal["answered", "blind", "attended"]
+LinkKind = Literal["answered", "blind", "attended", "phone"]
 
 
 class Wire(BaseModel):
@@ -58,7 +58,7 @@ class Wire(BaseModel):
 
 
 class ChainStep(Wire):
-    """Who had this caller before: answered, or given on by blind or attended transfer."""
+    """Who had this caller before: answered, given on by blind or attended transfer, or cut off (phone lost)."""
 
     at: Instant
     kind: LinkKind

@@ -43,6 +43,7 @@ def _settings(folder: Path) -> Settings:
             "ami_secret": secret,
             "device_secret": secrets.token_urlsafe(18),
             "qualify_s": 0,
+            "rtp_timeout_s": 0,
             **user,
         },
         ami=[{**node, "ari_url": f"http://127.0.0.1:{http}", **user}],

@@ -9,7 +9,7 @@ from cti.ami.book import between, by_cause
 from cti.ami.calls import Call, Line, age
 from cti.ami.placing import THREE, Placing
 from cti.ami.states import CallState, CallStep, LegState, LegStep
-from cti.domain.call import Direction, OfferEnd
+from cti.domain.call import PHONE, Direction, OfferEnd
 from cti.errors import LaidianError
 
 _DIAL_ENDS = {
@@ -18,6 +18,7 @@ _DIAL_ENDS = {
     "CONGESTION": OfferEnd.FAILED,
     "CHANUNAVAIL": OfferEnd.FAILED,
 }
+_BY_DRIVER = 1  # "Cause" of a SoftHangupRequest is a flag: AST_SOFTHANGUP_DEV, no person and no order
 
 
 class Hearing(Placing):
@@ -73,8 +74,11 @@ class Hearing(Placing):
                 call.hung_by = call.hung_by or ("agent" if ours and line.agent else "caller")
         elif leg is not None and line.uniqueid in leg.ringing:
             leg.cause = fact.cause  # DialEnd says NOANSWER for a rejected call, too
-        elif leg is not None and leg.connected and line.uniqueid not in call.consults and not fact.soft:
-            call.hung_by = call.hung_by or "agent"
+        elif leg is not None and leg.connected and line.uniqueid not in call.consults:
+            if not fact.soft:
+                call.hung_by = call.hung_by or "agent"
+            elif fact.cause == _BY_DRIVER:
+                call.hung_by = call.hung_by or PHONE
 
     def _on_hung_up(self, fact: f.HungUp) -> None:
         line = self._lines.get(fact.channel.uniqueid)
@@ -197,7 +201,8 @@ class Hearing(Placing):
         if leg.connected:
             if fact.reason in ("caller", "agent"):
                 line.call.hung_by = line.call.hung_by or fact.reason
-            self._leg(line.call, leg, LegStep.LEAVE, reason=fact.reason)
+            lost = line.call.hung_by == PHONE  # the queue knows two sides only
+            self._leg(line.call, leg, LegStep.LEAVE, reason=PHONE if lost else fact.reason)
 
     def _on_joined(self, fact: f.QueueJoined) -> None:
         line = self._know(fact.channel)

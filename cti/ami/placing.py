@@ -6,7 +6,7 @@ from cti.ami import facts as f
 from cti.ami.book import CallBook
 from cti.ami.calls import Call, Leg, Line
 from cti.ami.states import CallState, CallStep, LegState, LegStep
-from cti.domain.call import CallEventKind
+from cti.domain.call import PHONE, CallEventKind
 from cti.domain.phone import parse
 
 HELD, IVR, ROOM, DESK, THREE = "held", "ivr", "room", "desk", "three"
@@ -16,7 +16,7 @@ NUMBER = "3"  # a kind of target, as the dialplan numbers them
 _APART = frozenset({HELD, IVR, RECALL})
 _PLACES = (HELD, IVR, ROOM, DESK, THREE, CONSULT, LOST, ASIDE, RECALL, REMINDED)
 _CONTEXTS = {f"laidian-{place}": place for place in _PLACES}
-_CONTEXTS |= {"laidian-given": ROOM, "laidian-taker": DESK}
+_CONTEXTS |= {"laidian-given": ROOM, "laidian-taker": DESK, "laidian-dropped": LOST}
 
 
 def place_of(context: str) -> str:
@@ -79,10 +79,10 @@ class Placing(CallBook):
     def _lost(self, call: Call, agent: str) -> None:
         """The agent's phone is gone, though its channel may still live: what is rung next is a new part."""
         leg = call.legs.get(agent)
-        call.lost_by = agent
+        call.lost_by, call.hung_by = agent, ""
         if leg is not None and leg.connected:
             leg.lines.clear()
-            self._leg(call, leg, LegStep.LEAVE, reason="lost")
+            self._leg(call, leg, LegStep.LEAVE, reason=PHONE)
 
     def _all(self, call: Call, state: LegState, step: LegStep) -> None:
         for leg in list(call.legs.values()):

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from cti.ami.facts import PLACE_EVENT, stamp
+from cti.ami.facts import PLACE_EVENT, stamp, whole
 from cti.ami.message import Message
 from cti.ami.placing import BLIND, GIVEN, HELD, IVR, ROOM, THREE
+from cti.domain.call import PHONE
 from cti.domain.roster import Roster
 
 MAX_OPEN = 20_000
@@ -44,7 +45,7 @@ class StepKind(StrEnum):
     RESUME = "resume"
     ASKED = "asked"  # first request to hang up; `who` is agent or caller
     TRANSFER = "transfer"  # the agent gave the call away; may come after END
-    END = "end"  # the files are whole; `who` is agent, caller or ""
+    END = "end"  # the files are whole; `who` is agent, caller, phone (it was lost) or ""
     LOST = "lost"  # the channel is gone and its end was not heard
 
 
@@ -139,7 +140,7 @@ class RecordingWatch:
                 if self._open.pop(uniqueid, None) is not None:
                     self._ended.append(uniqueid)
                 source = m.get("Source")
-                who = "" if not source else "agent" if source == channel else "caller"
+                who = "agent" if source == channel else "caller" if source else _technical(m)
                 return [Step(StepKind.END, at, uniqueid, linkedid, channel, agent, who=who)]
         return []
 
@@ -180,6 +181,11 @@ class RecordingWatch:
             return []
         given = dict.fromkeys(m.get(h) for h in headers)
         return [Step(StepKind.TRANSFER, at, u) for u in given if u in self._open or u in self._ended]
+
+
+def _technical(m: Message) -> str:
+    """Nobody hung up: the phone was lost if the PBX has a cause of its own (as the dialplan's laidian-ended)."""
+    return "" if whole(m.get("Cause")) in (None, 0, 16) else PHONE
 
 
 _KINDS = {

@@ -47,6 +47,10 @@ class CallEventKind(StrEnum):
     ENDED = "ended"  # every channel of the call is gone
 
 
+PHONE = "phone"
+"""`reason` of WRAPPED_UP: nobody hung up, the agent's phone was lost, and the caller waits for another."""
+
+
 class OfferEnd(StrEnum):
     """Why a ringing offer went away (`reason` of OFFER_ENDED)."""
 

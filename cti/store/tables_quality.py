@@ -68,7 +68,7 @@ recordings = Table(
     Column("drift", Float),  # share by which the files differ from the time recorded
     _json("holds"),  # [[t0, t1]] in ms
     _json("pauses"),  # not recorded on purpose: payment data
-    _text("hung_up_by"),  # agent, caller, transfer, unknown; "" while it goes on
+    _text("hung_up_by"),  # agent, caller, transfer, phone (it was lost), unknown; "" while it goes on
     _json("witnesses", "{}"),  # what both of them said
     Column("state", Text, nullable=False),  # recording, ended, lost (the end was not heard), purged
     Column("purged_at", UtcDateTime),

@@ -61,6 +61,7 @@ def asterisk_settings(directory: Path, **overrides: Any) -> Settings:
             "ami_secret": secrets.token_urlsafe(18),
             "device_secret": secrets.token_urlsafe(18),
             "qualify_s": 0,
+            "rtp_timeout_s": 0,
         },
     }
     for section, value in overrides.items():

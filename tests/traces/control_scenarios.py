@@ -215,7 +215,7 @@ _STORIES: list[tuple[Callable[[Stage], Awaitable[None]], str, list[str]]] = [
     (
         control_rejoin,
         "the agent's phone is dead: the caller waits with music until it answers again",
-        [*_ANSWERED, "wrapped_up 1001 lost", *_ANSWERED[1:], "wrapped_up 1001", "ended"],
+        [*_ANSWERED, "wrapped_up 1001 phone", *_ANSWERED[1:], "wrapped_up 1001", "ended"],
     ),
     (
         control_both_hang_up,

@@ -90,7 +90,7 @@ export interface Caller {
 
 export interface ChainLink {
   at: string
-  kind: 'answered' | 'blind' | 'attended'
+  kind: 'answered' | 'blind' | 'attended' | 'phone'
   agent: string
   peer: string
 }

@@ -115,6 +115,7 @@ const en: Messages = {
     did: 'Dialled',
     recovered: 'Happened while the PBX was away; filled in afterwards',
     transferredFrom: 'Transferred by {agent}',
+    goesOn: 'Goes on: the phone of {agent} was lost, the caller stayed',
     chainBlind: 'blind',
     chainAttended: 'attended',
     review: 'Earlier call',

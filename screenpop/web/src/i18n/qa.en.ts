@@ -27,7 +27,7 @@ const en: Texts<typeof zh> = {
     score: 'Scored', scored: 'Scored', rescored: 'Scored again', queue: 'Queued', queued: 'Queued', sample: 'Sampled', sampled: 'Sampled',
     review: 'Reviewed', save: 'Decisions kept', publish: 'Published', acknowledge: 'Acknowledged', appeal: 'Appealed', withdraw: 'Appeal withdrawn', forward: 'Appeal forwarded', assign: 'Assigned', final: 'Final', transcribe: 'Transcription',
   },
-  hungUp: { agent: 'agent hung up', caller: 'caller hung up', transfer: 'ended by transfer' },
+  hungUp: { agent: 'agent hung up', caller: 'caller hung up', transfer: 'ended by transfer', phone: 'phone lost' },
   scoreKind: { auto: 'Automatic', manual: 'Reviewed', final: 'Final' },
   mine: { nav: 'My quality', title: 'My reviewed calls', empty: 'Nothing published yet', emptyText: 'Published reviews show up here; acknowledge them or appeal single items.' },
   list: {

@@ -23,7 +23,7 @@ export default {
     score: '自动评分', scored: '自动评分', rescored: '重新评分', queue: '送入质检', queued: '送入质检', sample: '随机抽样', sampled: '随机抽样',
     review: '质检', save: '保存判定', publish: '发布', acknowledge: '确认', appeal: '申诉', withdraw: '撤回申诉', forward: '转交申诉', assign: '分派', final: '终审', transcribe: '转写',
   },
-  hungUp: { agent: '座席先挂机', caller: '客户先挂机', transfer: '转接结束' },
+  hungUp: { agent: '座席先挂机', caller: '客户先挂机', transfer: '转接结束', phone: '话机断开' },
   scoreKind: { auto: '自动评分', manual: '质检得分', final: '终审得分' },
   mine: { nav: '我的质检', title: '我的质检结果', empty: '还没有发布的质检结果', emptyText: '质检员发布后会显示在这里，您可以确认或逐项申诉。' },
   list: {

@@ -114,6 +114,7 @@ export default {
     did: '被叫',
     recovered: '断线期间发生，恢复后补上',
     transferredFrom: '由 {agent} 转来',
+    goesOn: '续接：{agent} 的话机断开，客户未挂机',
     chainBlind: '盲转',
     chainAttended: '咨询转',
     review: '历史来电',
