@@ -58,7 +58,7 @@ class Wire(BaseModel):
 
 
 class ChainStep(Wire):
-    """Who had this caller before: answered, given on by blind or attended transfer, or cut off (phone lost)."""
+    """Who had this caller before: answered, gave it on (blind, attended), or lost the phone."""
 
     at: Instant
     kind: LinkKind

@@ -184,7 +184,7 @@ class RecordingWatch:
 
 
 def _technical(m: Message) -> str:
-    """Nobody hung up: the phone was lost if the PBX has a cause of its own (as the dialplan's laidian-ended)."""
+    """Nobody hung up: the phone was lost if the PBX names a cause (as the dialplan in laidian-ended)."""
     return "" if whole(m.get("Cause")) in (None, 0, 16) else PHONE
 
 

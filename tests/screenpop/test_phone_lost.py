@@ -54,7 +54,9 @@ async def test_the_caller_of_a_dead_phone_is_first_in_the_queue_again(
         control = await one.situation("lost")
         assert control["commands"] == ["rejoin"]
         async with asyncio.timeout(10):
-            while "laidian/reconnecting" not in await asyncio.to_thread(pbx.console, "core show channels concise"):
+            while "laidian/reconnecting" not in await asyncio.to_thread(
+                pbx.console, "core show channels concise"
+            ):
                 await asyncio.sleep(0.1)
         await handsets.agent("1002", answer_after=0.2, steps=[speaks, wait(0.5), hangup()])
         pop = await two.ring()
