@@ -1,6 +1,8 @@
 """Plans what we owe customers while the service runs: what has just happened every minute, the day once.
 
 In a thread of its own, each part a short transaction. Several services may do it at once: tasks have keys.
+When the day was planned is kept in the store: to plan it reads every customer, which a service that starts
+again at noon shall not do.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from cti.errors import DeadlineExceeded, Unavailable
 from cti.obs import get_logger
 from cti.store.db import Database
 from cti.store.outreach_rules import Rules
-from cti.store.repos.outreach_plan import plan_day, plan_events
+from cti.store.repos.outreach_plan import plan_day, plan_events, planned_at
 from screenpop.night import due_since
 
 _log = get_logger("rounds")
@@ -29,7 +31,6 @@ class Rounds:
         self, db: Database, rules: Rules, now: Callable[[], datetime], *, first_look_s: float = FIRST_LOOK_S
     ) -> None:
         self._db, self._rules, self._now, self._first_look_s = db, rules, now, first_look_s
-        self._planned: datetime | None = None
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -56,12 +57,15 @@ class Rounds:
 
     def _look(self) -> None:
         now, at = self._now(), self._rules.own.plan_at
-        due = due_since(now, at, self._rules.zone) if at else None
-        if due is None or (self._planned is not None and self._planned >= due):
+        if not at or self._planned_since(due_since(now, at, self._rules.zone)):
             plan_events(self._db, self._rules, now=now)
             return
         done = plan_day(self._db, self._rules, now=now)
-        self._planned = now
         _log.info("the day is planned", **{k: n for k, n in done.added.items() if n})
         for text in done.said:
             _log.warning("planning", said=text)
+
+    def _planned_since(self, due: datetime) -> bool:
+        with self._db.begin(write=False) as conn:
+            last = planned_at(conn)
+        return last is not None and last >= due

@@ -81,6 +81,12 @@ outreach_tasks = Table(
     Index(None, "complaint_id"),
 )
 
+outreach_plans = Table(  # when the day was last planned: one row
+    "outreach_plans",
+    metadata,
+    Column("at", UtcDateTime, primary_key=True),
+)
+
 outreach_steps = Table(  # only added to
     "outreach_steps",
     metadata,

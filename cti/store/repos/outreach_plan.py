@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cti.domain.festivals import missing
@@ -20,20 +21,31 @@ from cti.store.repos import outreach_greetings as greetings
 from cti.store.repos import outreach_parcels as parcels
 from cti.store.repos import outreach_people as people
 from cti.store.repos import outreach_visits as visits
+from cti.store.repos.common import insert_or_skip
 from cti.store.repos.outreach import add_tasks
 from cti.store.repos.outreach_base import Planned, Row
+from cti.store.tables_outreach import outreach_plans
 
 Part = Callable[[Connection, Rules, datetime, Planned], None]
 
 
 def plan_day(database: Database, rules: Rules, *, now: datetime) -> Planned:
-    """Everything, as it is done once a day and by hand."""
+    """Everything, as it is done once a day and by hand; remembered when it is whole."""
     done = plan_events(database, rules, now=now)
     for part in _DAY:
         with database.begin() as conn:
             part(conn, rules, now, done)
+    with database.begin() as conn:
+        conn.execute(sa.delete(outreach_plans).where(outreach_plans.c.at < now))
+        insert_or_skip(conn, outreach_plans, [{"at": now}], ["at"])
     done.said += missing(now.astimezone(rules.zone).date(), rules.festivals)
     return done
+
+
+def planned_at(conn: Connection) -> datetime | None:
+    """When the day was last planned, by whichever service or by hand; None before the first time."""
+    found: datetime | None = conn.execute(sa.select(sa.func.max(outreach_plans.c.at))).scalar_one()
+    return found
 
 
 def plan_events(database: Database, rules: Rules, *, now: datetime) -> Planned:
