@@ -223,9 +223,14 @@ class LiveHelp:
                 _log.warning("live audio not opened", linkedid=talk.key.linkedid, why=str(e))
         finally:
             talk.task = None
-        if talk.ended or not done:
-            await self._take_away(talk, legs)
+        if talk.ended or talk.lost or not done:
+            await self._close(talk, legs)
             self._again(talk)
+
+    async def _close(self, talk: LiveTalk, legs: Legs | None) -> None:
+        if talk.worker is not None:
+            talk.worker.send({"op": "close", "call": talk.id})
+        await self._take_away(talk, legs)
 
     async def _take_away(self, talk: LiveTalk, legs: Legs | None) -> None:
         name, talk.name = talk.name, ""
@@ -244,12 +249,11 @@ class LiveHelp:
         asyncio.get_running_loop().call_later(pause, self._open, talk)
 
     def _lost(self, talk: LiveTalk) -> None:
-        """The sound or the listening process is gone."""
+        """The sound or the listening process is gone; a talk that is being opened looks at it afterwards."""
+        talk.lost = True
         if talk.task is not None or talk.ended or not talk.name:
             return
-        if talk.worker is not None:
-            talk.worker.send({"op": "close", "call": talk.id})
-        self._later(self._take_away(talk, self._nodes[talk.key.node].legs))
+        self._later(self._close(talk, self._nodes[talk.key.node].legs))
         self._again(talk)
 
     def _end(self, talk: LiveTalk) -> None:

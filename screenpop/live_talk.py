@@ -40,6 +40,7 @@ class LiveTalk:
     state: LiveStateName = "opening"
     held: bool = False
     ended: bool = False
+    lost: bool = False  # the sound or whoever listens, since it was opened
     failures: int = 0
     worker: LiveProcess | None = None
     task: asyncio.Task[None] | None = None
@@ -90,6 +91,7 @@ class LiveTalk:
     def opening(self, now: datetime) -> None:
         """It is listened to from `now` on; what is heard comes after what was heard before."""
         self.legs_on.clear()
+        self.lost = False
         self.began = self.began or now
         self.shift = self._highest
         self.shift_ms = round((now - self.began).total_seconds() * 1000)

@@ -71,6 +71,12 @@ class Line:
             while not (self.popline.parts.ctx.service.floor.pbx and self.live.ready):
                 await asyncio.sleep(0.1)
 
+    async def hang_up(self) -> None:
+        """The PBX ends the talk of agent 1001."""
+        for channel in await self.ari.request("GET", "channels"):
+            if channel["name"].startswith("PJSIP/1001-"):
+                await self.ari.request("DELETE", "channels", channel["id"])
+
     async def left(self) -> list[str]:
         """What live help has made in Asterisk and is there now."""
         return [
@@ -89,12 +95,16 @@ class Line:
 
 async def heard(page: Page, what: str, /, **fields: Any) -> dict[str, Any]:
     """The next message of this kind with these fields; recognisers are slow on a busy machine."""
-    async with asyncio.timeout(SLOW_S):
-        while True:
-            message: dict[str, Any] = await page.ws.receive_json()
-            page.messages.append(message)
-            if message["type"] == what and all(message[k] == v for k, v in fields.items()):
-                return message
+    try:
+        async with asyncio.timeout(SLOW_S):
+            while True:
+                message: dict[str, Any] = await page.ws.receive_json()
+                page.messages.append(message)
+                if message["type"] == what and all(message[k] == v for k, v in fields.items()):
+                    return message
+    except TimeoutError:
+        came = [m for m in page.messages if m["type"].startswith("live_") and m.get("final", True)]
+        raise AssertionError(f"no {what} {fields}; what came: {came}") from None
 
 
 def alaw(file: Path, target: Path) -> Path:
@@ -236,6 +246,29 @@ async def test_the_call_survives_everything_that_can_fail(
         await line.up()
         assert await line.left() == []
         assert line.live.count == 0
+
+
+async def test_a_worker_that_dies_while_a_talk_is_opened(
+    start_asterisk: Callable[..., Instance],
+    start_popline: Callable[..., Any],
+    seeded_url: str,
+) -> None:
+    """Killed between the order and the first sound: the talk is opened anew, with one pair of legs."""
+    async with hotline(start_asterisk, start_popline, seeded_url) as line:
+        await line.phones.agent("1001", answer_after=0.1, steps=[wait(90.0)])
+        for after in (0.0, 0.03):
+            call = await line.phones.call("95001", number=WANG, hold=None)
+            opening = await line.hear("live_state", state="opening")
+            await asyncio.sleep(after)
+            pid = line.live.workers[0].pid
+            assert pid is not None
+            os.kill(pid, signal.SIGKILL)
+            await line.hear("live_state", state="silence_only", id=opening["id"])
+            there = await line.left()
+            assert [sum(id.endswith(part) for id in there) for part in ("media", "bridge")] == [2, 2]
+            await line.hang_up()
+            assert (await call.result()).ok
+            await line.nothing_left()
 
 
 async def test_calls_that_end_at_once_leave_nothing(

@@ -195,9 +195,7 @@ async def test_text_from_a_real_call_and_after_the_recogniser_was_killed(
         assert again["t0_ms"] > whole["t1_ms"], "later than what was said before"
         assert line.popline.parts.ctx.service.book.live("1001"), "the call is not touched"
         assert call.process.returncode is None
-        for channel in await line.ari.request("GET", "channels"):
-            if channel["name"].startswith("PJSIP/1001-"):
-                await line.ari.request("DELETE", "channels", channel["id"])
+        await line.hang_up()
         assert (await call.result()).ok
         await line.hear("live_state", state="off")
         await line.nothing_left()
