@@ -50,6 +50,10 @@ delivery_share = 1.0
 calls = "sample"
 sample_share = 0.4
 
+# of the synthetic waybills; callers leave it out
+[waybills]
+prefixes = ["HC"]
+
 [live]
 max_calls = 2
 
