@@ -57,12 +57,18 @@ class Talk:
         self.ears = {role: Ear(self.hearing, role, longest_s) for role in ROLES}
         self._dictations = {role: Dictation(longest_s) for role in ROLES}
         self.unread = 0  # utterances that the reader still has
+        self._again: dict[Role, Utterance] = {}  # and what it reads again, the last of a leg
         self.closing = False
         self._tell, self._put, self._reads = tell, put, reads
         self._rest: dict[Role, list[Samples]] = {role: [] for role in ROLES}
         self._resting: dict[Role, int] = dict.fromkeys(ROLES, 0)
         self._held = False
         self._hints(self.live.begin())
+
+    @property
+    def waits(self) -> bool:
+        """Whether more of it will be read."""
+        return self.unread > 0 or bool(self._again)
 
     def reads(self, longest_s: float) -> None:
         """A recogniser has come: from now on what is said is read."""
@@ -116,6 +122,8 @@ class Talk:
     def final(self, utterance: Utterance, heard: Heard | None) -> None:
         """A whole utterance was read, or given up; or several were read again for a number in them."""
         if utterance.again:
+            if self._again.get(utterance.leg) is utterance:
+                del self._again[utterance.leg]
             if heard is not None:
                 text, end = heard.text, utterance.t1 or utterance.t0
                 self._hints(self.live.reread(utterance.leg, text, utterance.t0, end))
@@ -127,6 +135,7 @@ class Talk:
             self._heard(utterance, heard)
         joined = self._dictations[utterance.leg].said(utterance, heard.text if heard is not None else "")
         if joined is not None:
+            self._again[utterance.leg] = joined
             self._put(joined)
 
     def _heard(self, utterance: Utterance, heard: Heard) -> None:

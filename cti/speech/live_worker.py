@@ -145,7 +145,7 @@ class Worker:
         talk.closing = True
         talk.stop()
         self._cancel(id)
-        if talk.unread <= 0:
+        if not talk.waits:
             self._closed(talk)
         else:
             self._loop.call_later(LINGER_S, self._closed, talk)
@@ -194,7 +194,7 @@ class Worker:
         if talk is None:
             return
         talk.final(utterance, heard)
-        if talk.closing and talk.unread <= 0:
+        if talk.closing and not talk.waits:
             self._closed(talk)
 
     def _tell(self, event: dict[str, Any]) -> None:
