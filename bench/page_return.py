@@ -64,9 +64,8 @@ async def _measure(folder: Path, rounds: int, wanted: Sequence[str]) -> dict[str
             times: dict[str, list[float]] = {}
             for _ in range(rounds):
                 await desk.talk(caller)
-                connections = line.connections
                 expected = await day(desk)
-                await _watch(desk, expected, connections, times, rejoins=day is browser_killed)
+                await _watch(desk, expected, times, rejoins=day is browser_killed)
                 await desk.clear()
             found[day.__name__] = {name: _figures(values) for name, values in times.items()}
             found[day.__name__]["over_2_s"] = sum(t > PROMISED_MS for t in times["true_ms"])
@@ -74,10 +73,10 @@ async def _measure(folder: Path, rounds: int, wanted: Sequence[str]) -> dict[str
 
 
 async def _watch(
-    desk: Desk, expected: dict[str, str], connections: int, times: dict[str, list[float]], *, rejoins: bool
+    desk: Desk, expected: dict[str, str], times: dict[str, list[float]], *, rejoins: bool
 ) -> None:
     """Look at the page until it shows all of it."""
-    began, seen = time.monotonic(), {}
+    began, seen, connections = time.monotonic(), {}, desk.line.connections
 
     def took(name: str) -> None:
         times.setdefault(name, []).append((time.monotonic() - began) * 1000)

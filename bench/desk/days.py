@@ -7,6 +7,7 @@ at which the function returns.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Awaitable, Callable
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.async_api import Browser, Page, StorageState
+from playwright.async_api import Browser, Error, Page, StorageState
 
 from tests.ami.tcp_proxy import Proxy
 from tests.plugins.bad_days import asleep, choose, line_away, processes_of, situation_is, sleeper
@@ -55,8 +56,10 @@ class Desk:
         return cls(desk, line, base, voice, browser, page)
 
     async def shown(self) -> dict[str, Any]:
-        """What the page shows."""
-        found: dict[str, Any] = await self.page.evaluate(SHOWN)
+        """What the page shows; nothing while it is being loaded."""
+        found: dict[str, Any] = {}
+        with contextlib.suppress(Error):
+            found = await self.page.evaluate(SHOWN)
         return found
 
     async def wait(self, **expected: str) -> None:

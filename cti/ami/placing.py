@@ -63,6 +63,10 @@ class Placing(CallBook):
             if place == CONSULT:
                 call.asks += 1
                 call.asked[line.agent] = f"{fact.kind}*{fact.target}" if fact.kind else ""
+                if call.customer in call.lines and call.customer != line.uniqueid:
+                    # sent to the music in the same breath; the event of it may come late, even after the
+                    # colleague has rejected: who has not said "room" since then is not back
+                    call.places[call.customer] = HELD
             self._back_at_desk(line)
         elif line.uniqueid in call.thirds:
             pass  # the colleague waits, or talks on

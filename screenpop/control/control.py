@@ -11,9 +11,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from cti.ami.client import AmiClient
 from cti.ami.fleet import Fleet
-from cti.ami.moves import TARGETED, Action, Command, Plan, Target, allowed, plan
+from cti.ami.moves import TARGETED, Command, Plan, Target, allowed, plan
 from cti.ami.situation import GONE, Situation, View
 from cti.config import Settings
 from cti.domain.call import CallKey
@@ -21,6 +20,7 @@ from cti.errors import DeadlineExceeded, LaidianError, Refused, TransportError, 
 from cti.obs import get_logger
 from screenpop import wire
 from screenpop.control.orders import FAILED, PENDING, Order, Orders
+from screenpop.control.sending import send
 from screenpop.control.targets import Targets
 from screenpop.ledger import LedgerWriter
 from screenpop.pop import Pop
@@ -28,7 +28,6 @@ from screenpop.service import Service
 
 _log = get_logger("control")
 AFTER_S = 3.0  # after the PBX is back: what has not come about by then has not been done
-BEING_MOVED_S = (0.1, 0.3)  # pauses before a move is tried again that Asterisk refused without doing anything
 LOST_S = 60.0  # longest wait for a PBX that went away in mid-command
 _ASIDE = frozenset({Situation.ASKING, Situation.CONSULTING})
 _UNDECIDED = frozenset({Situation.ASKING, Situation.HELD})  # rings, or the caller is on the way back
@@ -171,15 +170,7 @@ class Control:
         try:
             if order.command is Command.CONSULT:
                 await self._aside(order.key, order.agent, True)
-            for action in planned.before:
-                await client.send(action)
-            if planned.move is not None:
-                await _move(client, planned.move)
-            for action in planned.after:
-                try:
-                    await client.send(action)
-                except Refused:  # gone by itself
-                    _log.debug("nothing left to hang up", order=order.id)
+            await send(client, planned)
         except Refused as e:
             _log.info("a command was refused", command=order.command, why=str(e))
             self._finish(order, "pbx_refused")
@@ -330,23 +321,6 @@ class Control:
         task = asyncio.get_running_loop().create_task(guarded(), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-async def _move(client: AmiClient, action: Action) -> None:
-    """Send a Redirect; while the dialplan itself moves the channel Asterisk refuses it (and does nothing).
-
-    To Asterisk a channel with a pending move looks like one that hangs up: "channel not up". The caller of a
-    consultation that was rejected at once is such a one for some milliseconds.
-    """
-    for wait_s in BEING_MOVED_S:
-        try:
-            await client.send(action)
-            return
-        except Refused as e:
-            if "not up" not in str(e):
-                raise
-        await asyncio.sleep(wait_s)
-    await client.send(action)
 
 
 def state(order: Order) -> wire.CommandState:
