@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from cti.domain.call import CallKey
 from cti.domain.customer import Lookup, Outcome
 from cti.domain.phone import Plan, parse
-from cti.errors import DeadlineExceeded, Unavailable
+from cti.errors import LaidianError
 from cti.obs import get_logger
 from screenpop.finder import StoreFinder
 from screenpop.merge import better
@@ -89,8 +89,10 @@ class Freshen:
                     continue
                 try:
                     found = await self._again(call, call.lookup)
-                except (Unavailable, DeadlineExceeded) as e:
+                except LaidianError as e:
                     _log.warning("an open pop is not up to date", linkedid=key.linkedid, why=str(e))
+                except Exception as e:  # noqa: BLE001 - the next news are told all the same
+                    _log.error("an open pop is not up to date", linkedid=key.linkedid, why=repr(e))
                 else:
                     self._service.freshened(key, call.lookup, found)
 

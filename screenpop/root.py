@@ -379,15 +379,10 @@ async def _open_pops(db: Database) -> list[tuple[Pop, Call, wire.Draft]]:
     except (Unavailable, DeadlineExceeded) as e:
         _log.error("open pops cannot be read", why=str(e))
         return []
-    pops = []
-    for row in found:
-        try:
-            pop, call = rows.pop_from(dict(row))
-        except (LookupError, TypeError, ValueError) as e:
-            _log.error("a row of the ledger is not understood", pop=row["id"], why=type(e).__name__)
-            continue
-        pops.append((pop, call, wire.Draft(note=row["note"], disposition=row["disposition"])))
-    return pops
+    return [
+        (pop, call, wire.Draft(note=row["note"], disposition=row["disposition"]))
+        for row, pop, call in rows.readable(dict(row) for row in found)
+    ]
 
 
 async def _open_rows(

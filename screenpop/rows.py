@@ -1,14 +1,17 @@
-"""Pops as rows of the ledger, and back again after a restart. Pure."""
+"""Pops as rows of the ledger, and back again after a restart. Without I/O."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 from cti.domain.call import CallKey, Direction
 from cti.domain.phone import Plan, parse
+from cti.obs import get_logger
 from screenpop.pop import Call, ChainLink, LookupState, Pop, PopState
+
+_log = get_logger("rows")
 
 
 def stamp(at: datetime | None) -> str | None:
@@ -120,6 +123,17 @@ def pop_from(row: Mapping[str, Any]) -> tuple[Pop, Call]:
         by=kept["by"],
     )
     return pop, call
+
+
+def readable(found: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], Pop, Call]]:
+    """The rows with their pops; one that is not understood is logged and left out, not all of them."""
+    for row in found:
+        try:
+            pop, call = pop_from(row)
+        except (LookupError, TypeError, ValueError) as e:
+            _log.error("a row of the ledger is not understood", pop=row["id"], why=type(e).__name__)
+        else:
+            yield row, pop, call
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -38,7 +38,9 @@ async def own_pop(call: ApiCall, pop_id: str) -> tuple[Pop, Call, wire.Draft | N
     if row is None or not agent or row["agent"] != agent:
         raise _GONE
     found = await call.ctx.db.run(lambda c: _customers(c, [row["customer_id"]]))
-    return _past(dict(row), found)
+    for past in _past([dict(row)], found):
+        return past
+    raise _GONE
 
 
 async def list_pops(call: ApiCall) -> m.PopsOut:
@@ -137,26 +139,28 @@ def _closed(pop: Pop) -> m.Closed | None:
     return m.Closed(reason=pop.reason, by=pop.by, at=pop.closed_at)
 
 
-def _past(row: Mapping[str, Any], known: Mapping[int, Customer]) -> tuple[Pop, Call, wire.Draft | None]:
-    pop, of_call = rows.pop_from(row)
-    customer = known.get(row["customer_id"] or 0)
-    if row["outcome"]:
-        outcome = Outcome(row["outcome"])
-        if outcome is Outcome.ONE and customer is None:
-            outcome = Outcome.NONE
-        of_call = replace(of_call, lookup=Lookup(outcome, row["rule"], customer=customer))
-    draft = wire.Draft(note=row["note"], disposition=row["disposition"])
-    return pop, of_call, draft if draft.note or draft.disposition else None
+Past = tuple[Pop, Call, wire.Draft | None]
 
 
-def _recent(
-    conn: Connection, agent: str, since: Any, limit: int
-) -> list[tuple[Pop, Call, wire.Draft | None]]:
+def _past(rows_of: Iterable[Mapping[str, Any]], known: Mapping[int, Customer]) -> Iterator[Past]:
+    """Pops of before, with the customers that they were for."""
+    for row, pop, of_call in rows.readable(rows_of):
+        customer = known.get(row["customer_id"] or 0)
+        if row["outcome"]:
+            outcome = Outcome(row["outcome"])
+            if outcome is Outcome.ONE and customer is None:
+                outcome = Outcome.NONE
+            of_call = replace(of_call, lookup=Lookup(outcome, row["rule"], customer=customer))
+        draft = wire.Draft(note=row["note"], disposition=row["disposition"])
+        yield pop, of_call, draft if draft.note or draft.disposition else None
+
+
+def _recent(conn: Connection, agent: str, since: Any, limit: int) -> list[Past]:
     mine = sa.and_(pops.c.agent == agent, pops.c.pbx_at >= since, pops.c.closed_at.is_not(None))
     found = conn.execute(sa.select(pops).where(mine).order_by(pops.c.pbx_at.desc()).limit(limit))
     kept = list(found.mappings())
     known = _customers(conn, [r["customer_id"] for r in kept])
-    return [_past(dict(r), known) for r in kept]
+    return list(_past((dict(r) for r in kept), known))
 
 
 def _customers(conn: Connection, ids: list[int | None]) -> dict[int, Customer]:

@@ -9,10 +9,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
 from cti.domain.call import CallEventKind as K
 from cti.store import repos
 from cti.store.repos.sign_ins import SignIn, sign_ins
+from cti.store.tables import pops
 from screenpop import wire
 from screenpop.presence import Presence
 from tests.plugins.screenpop import LIU, SHARED, WAITS_S, WANG, PopLine, Story
@@ -354,3 +356,20 @@ async def test_an_open_desk_is_a_sign_in_that_grows(popline: PopLine) -> None:
         rows = await kept(lambda rows: len(rows) == 2)
         assert [row[0] for row in rows] == ["1001", "1002"]
     await presence.stop()
+
+
+async def test_a_broken_row_takes_no_other_away(popline: PopLine) -> None:
+    """A row of the ledger that nobody understands is left out of an agent's calls; alone it is not found."""
+    async with popline.page("a1001") as page:
+        popline.hear(*(story := Story()).rings("1001"))
+        pop = await page.next("pop")
+        popline.hear(story.tell(K.ABANDONED))
+        await page.next("pop_close")
+    await popline.row(pop["id"])
+    ctx = popline.parts.ctx
+    broken = {"id": "broken", "node": "pbx1", "linkedid": "9.9", "agent": "1001", "state": "closed"}
+    times = {"pbx_at": ctx.now(), "closed_at": ctx.now()}
+    await ctx.db.write(lambda c: c.execute(sa.insert(pops).values(**broken, **times, snapshot={})))
+    status, listed = await popline.api("GET", "/pops", user="a1001")
+    assert (status, [item["id"] for item in listed["items"]]) == (200, [pop["id"]])
+    assert (await popline.api("GET", "/pops/broken", user="a1001"))[0] == 404
