@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from cti.ami.calls import Call, Leg, Line
-from cti.ami.placing import ASIDE, CONSULT, DESK, HELD, IVR, LOST, RECALL, REMINDED, ROOM, THREE
+from cti.ami.placing import ASIDE, CONSULT, DESK, HELD, IVR, LOST, RECALL, REMINDED, THREE
 from cti.ami.states import LegState
 from cti.domain.call import Direction
 
@@ -100,7 +100,7 @@ def _situation(call: Call, leg: Leg, mine: Line, caller: Line, third: Line | Non
         return Situation.IVR
     if where in (HELD, RECALL):
         return Situation.RECALL if call.places.get(mine.uniqueid) == REMINDED else Situation.HELD
-    if leg.state is LegState.HELD and where != ROOM:
+    if leg.state is LegState.HELD:
         return Situation.PHONE_HELD
     return Situation.TALKING
 

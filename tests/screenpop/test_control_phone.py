@@ -21,7 +21,7 @@ async def test_hold_and_transfer_by_the_phone_itself(
     """Held and transferred (REFER) by the phone, the card follows, and commands work on."""
     keys = [wait(1.5), hold(), wait(0.7), resume(), wait(0.7), refer("1002")]
     await handsets.agent("1001", answer_after=0.1, steps=keys)
-    await handsets.agent("1002", answer_after=0.2)
+    await handsets.agent("1002", answer_after=0.2, steps=[wait(2.0), hold(), wait(0.7), resume()])
     async with desks(start_popline, seeded_url, pbx, "a1001", "a1002") as (one, two):
         call = await talking(one, handsets, "1001")
         control = await one.situation("phone_held")
@@ -37,6 +37,8 @@ async def test_hold_and_transfer_by_the_phone_itself(
         for command, then in (("hold", "held"), ("resume", "talking")):
             await two.done(command)
             await two.situation(then)
+        await two.situation("phone_held")  # in the room of the call, too
+        await two.situation("talking")
         await two.done("hangup")
         assert "bye" in (await call.result()).events
         await empty(pbx)
