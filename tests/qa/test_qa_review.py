@@ -26,7 +26,7 @@ from cti.errors import StateError
 from cti.quality.compare import compare, pause_of
 from cti.store.repos.recordings import apply_step, chosen, hung_up_by, recording_id, spans
 from cti.store.repos.reviews import effective
-from cti.store.tables_quality import recordings
+from cti.store.tables_quality import recordings, speech_jobs
 from tests.plugins.qa import Archive
 
 AT = datetime(2025, 3, 9, tzinfo=UTC)
@@ -172,6 +172,27 @@ def test_a_late_transfer_says_who_ended_the_talk(archive: Archive) -> None:
             apply_step(conn, {**late, "kind": kind})
         after = conn.execute(sa.select(recordings).where(recordings.c.id == id)).mappings().one()
     assert dict(after) == {**row, "hung_up_by": "transfer"}
+
+
+@pytest.mark.parametrize(("cause", "by", "job"), [("44", "phone", "waiting"), ("16", "unknown", "queued")])
+def test_a_talk_that_a_lost_phone_cut_off_is_judged_on_request_only(
+    archive: Archive, cause: str, by: str, job: str
+) -> None:
+    """Nobody hung up: the agent is not marked down for closing words that could not be said."""
+    watch = RecordingWatch(Roster({"PJSIP/1001": "1001"}))
+    mine = {"Uniqueid": "1.2", "Linkedid": "1.1", "Channel": "PJSIP/1001-0000000a"}
+    told = [
+        _event("UserEvent", UserEvent="LaidianRecording", Recording="1.2", **mine),
+        _event("UserEvent", UserEvent="LaidianHangup", Recording="1.2", Source="", Cause=cause, **mine),
+    ]
+    with archive.db.begin() as conn:
+        for step in (step for message in told for step in watch.hear(message, AT)):
+            common = {"node": "pbx1", "uniqueid": step.uniqueid, "at": step.at.isoformat()}
+            apply_step(conn, {**common, "kind": step.kind, "who": step.who, "job": "queued"})
+        query = sa.select(recordings.c.hung_up_by, speech_jobs.c.state).join(
+            speech_jobs, speech_jobs.c.recording_id == recordings.c.id
+        )
+        assert conn.execute(query).all() == [(by, job)]
 
 
 def test_somebody_elses_user_event_ends_no_recording() -> None:

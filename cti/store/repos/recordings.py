@@ -14,6 +14,7 @@ from uuid import UUID, uuid5
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, RowMapping
 
+from cti.domain.call import PHONE
 from cti.store.repos.common import insert_or_skip, moment
 from cti.store.repos.jobs import add_job
 from cti.store.tables_quality import recordings, waveforms
@@ -119,7 +120,8 @@ def _end(conn: Connection, row: RowMapping, kind: str, at: datetime, source: str
     conn.execute(sa.update(recordings).where(recordings.c.id == row["id"]).values(values))
     never_answered = not talks and any(k == "outbound" for k, _, _ in known)
     if job and not never_answered:
-        add_job(conn, row["id"], state=job, now=at)
+        # cut off before its closing words: judged only when a complaint or a person asks for it
+        add_job(conn, row["id"], state="waiting" if by == PHONE else job, now=at)
 
 
 def hung_up_by(source: str, asked: str, *, transferred: bool) -> str:
