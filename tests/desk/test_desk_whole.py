@@ -74,8 +74,10 @@ async def test_the_whole_desk(
     second = voice_of(
         [said(tmp_path, "second", (0.5, "sorry"), (8.0, "bye"), seconds=60)], tmp_path / "b.wav"
     )
+    # the caller's clock begins at the queue's answer, the agent's with the talk: what a busy machine needs in
+    # between must not shorten the silence
     caller = as_alaw(
-        [said(tmp_path, "caller", (17.0, "late"), (26.0, "thanks"), seconds=40)], tmp_path / "c.al"
+        [said(tmp_path, "caller", (30.0, "late"), (39.0, "thanks"), seconds=60)], tmp_path / "c.al"
     )
     told = {"queues": [QUEUE], "speech": {"engine": "whisper"}, "quality": {"calls": "all"}}
     async with phone_desk(tmp_path, seeded_url, **told) as desk:
