@@ -25,6 +25,8 @@ port = {web}
 
 [asterisk]
 directory = "{folder}/asterisk"
+# a simulated phone falls silent when its words are said
+rtp_timeout_s = 60
 sip_port = {sip}
 trunk_contact = "sip:127.0.0.1:{carrier}"
 ami_port = {ami}
