@@ -94,7 +94,6 @@ BASE = (
             "func_pjsip_aor",
             "func_pjsip_contact",
             "func_pjsip_endpoint",
-            "func_shared",
             "func_strings",
             "func_timeout",
             "func_uuid",

@@ -12,11 +12,10 @@ from tests.plugins.links import Join, System
 from tests.plugins.screenpop import LIU, SHARED, WANG, PopLine, Story
 
 NUMBER = "SF1234567890"  # on its way, sent by WANG
-NOW = datetime.now(UTC)
 
 
 async def _push(tms: System, delivery: str, number: str = NUMBER, state: str = "派件", **more: Any) -> None:
-    at = (NOW + timedelta(minutes=5, seconds=len(delivery))).isoformat()  # after all that is seeded
+    at = (datetime.now(UTC) + timedelta(minutes=5, seconds=len(delivery))).isoformat()  # after what is seeded
     item = {"number": number, "events": [{"at": at, "state": state, "place": "北京"}], **more}
     status, told = await tms.send("POST", "/hooks/waybills", {"delivery": delivery, "items": [item]})
     assert status == 200, told
