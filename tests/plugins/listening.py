@@ -17,7 +17,7 @@ from asterisk_conf.instance import Instance
 from asterisk_conf.scenario import play
 from asterisk_conf.softphones import Phones
 from tests.plugins.ami_tap import Tap
-from tests.plugins.screenpop import PopLine
+from tests.plugins.screenpop import PopLine, sections_of
 from tests.plugins.wiretap import listen, tones_in
 
 CALLER, AGENT, BOSS, THIRD = 440.0, 1000.0, 1700.0, 2300.0
@@ -88,26 +88,17 @@ def floor(
     async def run(url: str, **own: Any) -> AsyncIterator[Floor]:
         own = {"supervisor_devices": {"boss": "9001"}, "wall_every_s": 0.1, **own}
         asterisk = start_asterisk(floor=own)
-        s = asterisk.settings
-        node = {
-            "name": "pbx1",
-            "port": s.asterisk.ami_port,
-            "username": s.asterisk.ami_username,
-            "secret": s.asterisk.ami_secret.get_secret_value(),
-        }
         popline: PopLine = await start_popline(
             url,
             seeded=True,
-            ami=[node],
-            agents=[a.model_dump() for a in s.agents],
-            queues=[q.model_dump() for q in s.queues],
+            **sections_of(asterisk),
             pop={"wrapup_s": 120},  # it ends when it is ended: not by itself while a busy machine types
             floor=own,
         )
         fleet = popline.parts.fleet
         assert fleet is not None
         await fleet.client("pbx1").wait_ready()
-        async with Phones(s) as phones, Tap(asterisk) as tap:
+        async with Phones(asterisk.settings) as phones, Tap(asterisk) as tap:
             yield Floor(popline, asterisk, phones, tap, tmp_path)
 
     return run

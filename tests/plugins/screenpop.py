@@ -125,8 +125,8 @@ def hotline_settings(url: str, folder: Path, **sections: Any) -> Settings:
     return Settings(**values)
 
 
-def pbx_sections(asterisk: Instance, wrapup_s: int) -> dict[str, Any]:
-    """Settings of a service that listens to this Asterisk."""
+def sections_of(asterisk: Instance) -> dict[str, Any]:
+    """Settings of a service beside this Asterisk: the same agents and queues, and where its AMI is."""
     s = asterisk.settings
     node = {
         "name": "pbx1",
@@ -134,9 +134,15 @@ def pbx_sections(asterisk: Instance, wrapup_s: int) -> dict[str, Any]:
         "username": s.asterisk.ami_username,
         "secret": s.asterisk.ami_secret.get_secret_value(),
     }
-    queues = [{"name": q.name, "label": q.label, "did": q.did, "wrapup_s": wrapup_s} for q in s.queues]
-    agents = [a.model_dump() for a in s.agents]
+    agents, queues = [a.model_dump() for a in s.agents], [q.model_dump() for q in s.queues]
     return {"ami": [node], "agents": agents, "queues": queues}
+
+
+def pbx_sections(asterisk: Instance, wrapup_s: int) -> dict[str, Any]:
+    """The same with a wrap-up of its own, and defaults for all else of a queue."""
+    queues = asterisk.settings.queues
+    own = [{"name": q.name, "label": q.label, "did": q.did, "wrapup_s": wrapup_s} for q in queues]
+    return {**sections_of(asterisk), "queues": own}
 
 
 class Page:

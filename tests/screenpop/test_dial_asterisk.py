@@ -35,7 +35,7 @@ from screenpop.dial import CONTEXT
 from tests.plugins.ami_tap import Tap
 from tests.plugins.browser import keep, signed_in
 from tests.plugins.qa import spoken
-from tests.plugins.screenpop import WANG, PopLine
+from tests.plugins.screenpop import WANG, PopLine, sections_of
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("asterisk")]
 ALWAYS = {"dial_hours": "00:00-24:00", "agent_ring_s": 5, "customer_ring_s": 10}
@@ -105,18 +105,9 @@ def line(start_popline: Callable[..., Any], start_asterisk: Callable[..., Instan
         trunk = {"trunk_contact": f"sip:127.0.0.1:{carrier}"}
         recording = {"enabled": True}
         asterisk = start_asterisk(asterisk=trunk, outreach=outreach, recording=recording)
-        s = asterisk.settings
-        node = {
-            "name": "pbx1",
-            "port": s.asterisk.ami_port,
-            "username": s.asterisk.ami_username,
-            "secret": s.asterisk.ami_secret.get_secret_value(),
-        }
         popline: PopLine = await start_popline(
             url,
-            ami=[node],
-            agents=[a.model_dump() for a in s.agents],
-            queues=[q.model_dump() for q in s.queues],
+            **sections_of(asterisk),
             outreach=outreach,
             recording={**recording, "directory": str(asterisk.recordings)},
             quality={"calls": "all", "workers": 0},
@@ -124,7 +115,7 @@ def line(start_popline: Callable[..., Any], start_asterisk: Callable[..., Instan
         fleet = popline.parts.fleet
         assert fleet is not None
         await fleet.client("pbx1").wait_ready()
-        async with Phones(s) as phones, Tap(asterisk) as tap:
+        async with Phones(asterisk.settings) as phones, Tap(asterisk) as tap:
             yield Line(popline, asterisk, phones, tap, carrier)
 
     return run

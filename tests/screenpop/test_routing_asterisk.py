@@ -22,7 +22,7 @@ from cti.store.db import Database
 from cti.store.tables import contacts, customers
 from tests.plugins.ami_tap import Event, Tap
 from tests.plugins.postgres import dsn
-from tests.plugins.screenpop import WANG, PopLine
+from tests.plugins.screenpop import WANG, PopLine, sections_of
 
 pytestmark = [pytest.mark.asterisk, pytest.mark.xdist_group("asterisk")]
 
@@ -80,25 +80,16 @@ def line(start_popline: Callable[..., Any], start_asterisk: Callable[..., Instan
         # whoever needs the route before the queue may wait long: this machine may be slow, the hotline is not
         routing = {"wait_ms": 2000} | routing
         asterisk = start_asterisk(routing=routing)
-        s = asterisk.settings
-        node = {
-            "name": "pbx1",
-            "port": s.asterisk.ami_port,
-            "username": s.asterisk.ami_username,
-            "secret": s.asterisk.ami_secret.get_secret_value(),
-        }
         popline: PopLine = await start_popline(
             url,
             seeded=seeded,
-            ami=[node],
-            agents=[a.model_dump() for a in s.agents],
-            queues=[q.model_dump() for q in s.queues],
+            **sections_of(asterisk),
             routing=routing,
         )
         fleet = popline.parts.fleet
         assert fleet is not None
         await fleet.client("pbx1").wait_ready()
-        async with Phones(s) as phones, Tap(asterisk) as tap:
+        async with Phones(asterisk.settings) as phones, Tap(asterisk) as tap:
             async with asyncio.timeout(30):
                 while await router(tap) != "1":
                     await asyncio.sleep(0.05)
